@@ -1,0 +1,7 @@
+"""`python -m laned`."""
+
+import sys
+
+from laned.cli import main
+
+sys.exit(main())

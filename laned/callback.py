@@ -1,0 +1,244 @@
+"""The app that the terminal posts to: displays, printouts, questions and notifications.
+
+Answers at once, except to a question, whose connection is held until it is answered. Nothing that
+is refused here has an effect. Source: protocol, section "What the terminal posts to us".
+"""
+
+import ipaddress
+import itertools
+import logging
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final
+
+import trio
+
+from laned.asgi import (
+    BodyTimeout,
+    BodyTooLarge,
+    Receive,
+    Scope,
+    Send,
+    ThrottledLog,
+    disconnected,
+    guarded,
+    read_body,
+    respond,
+)
+from laned.config import Config, Network
+from laned.lane import events as ev
+from laned.lane.state import LaneState
+from laned.nexo import NexoError, decode, encode
+from laned.nexo.messages import (
+    CONTENT_TYPE,
+    PATH,
+    Body,
+    DisplayOutput,
+    DisplayRequest,
+    DisplayResponse,
+    EventNotification,
+    InputCommand,
+    InputRequest,
+    InputResponse,
+    Message,
+    MessageType,
+    OutputResult,
+    PrintRequest,
+    PrintResponse,
+    Response,
+    ResponseMode,
+    Result,
+    TransmitRequest,
+    response_header,
+)
+from laned.nexo.xml import MAX_BYTES
+from laned.runner import LaneStopped, Runner
+
+log = logging.getLogger("laned.callback")
+
+BODY_WITHIN: Final = 5.0  # seconds for a whole message to arrive
+_DONE: Final = Response(result=Result.SUCCESS)
+
+
+class _Refused(Exception):  # noqa: N818
+    """The message is not for us: an HTTP status, and why."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class Callback:
+    """The terminal's side of the lane, as an ASGI app."""
+
+    def __init__(self, runner: Runner, config: Config) -> None:
+        self._runner = runner
+        self._config = config
+        self._networks = _allowed(config)
+        self._keys = itertools.count(1)
+        self._log = ThrottledLog(log)
+        self.app = guarded(self._app)
+
+    async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await read_body(receive, MAX_BYTES, BODY_WITHIN)
+            message = self._admit(scope, body)
+            answer = await self._answer(message, receive)
+            content = None
+            if answer is not None:
+                content = encode(Message(response_header(message.header), answer))
+        except _Refused as refused:
+            status, why = refused.status, str(refused)
+        except BodyTooLarge as error:
+            status, why = 413, str(error)
+        except BodyTimeout as error:
+            status, why = 408, str(error)
+        except NexoError as error:
+            status, why = 400, str(error)
+        except LaneStopped:
+            status, why = 503, "the daemon is stopping"
+        else:
+            if content is None:
+                await respond(send, 204)
+            else:
+                await respond(send, 200, content, CONTENT_TYPE)
+            return
+        peer = (scope.get("client") or ("?",))[0]
+        self._log.warning(f"refused {status}", f"{peer}: refused with {status}: {why}")
+        await respond(send, status, f"{why}\n".encode())
+
+    def _admit(self, scope: Scope, body: bytes) -> Message:
+        """The message, if it may be heard: from an allowed peer, to the right place, for us."""
+        if scope["path"] != PATH:
+            raise _Refused(404, f"only {PATH} is here")
+        if scope["method"] != "POST":
+            raise _Refused(405, f"{scope['method']} is not POST")
+        peer = (scope.get("client") or ("",))[0]
+        if self._networks is not None and not _within(peer, self._networks):
+            raise _Refused(403, "not the terminal, and not in listener.allow")
+        message = decode(body)
+        ours = self._config.terminal.poi_id
+        if message.header.poi_id != ours:
+            raise _Refused(400, f"POIID {message.header.poi_id!r} is not {ours!r}")
+        if message.header.type == MessageType.RESPONSE:
+            raise _Refused(400, "a response, but nothing was asked on this connection")
+        return message
+
+    async def _answer(self, message: Message, receive: Receive) -> Body | None:
+        """Bring the message to the lane; the body to answer with, or None for HTTP 204."""
+        match message.body:
+            case DisplayRequest(outputs=outputs):
+                texts = tuple(text for output in outputs for text in output.texts)
+                await self._runner.handle(ev.DisplayShown(texts))
+                return _display_response(outputs)
+            case PrintRequest(response_mode=mode, receipt=receipt):
+                await self._runner.handle(ev.Printed(receipt))
+                if mode == ResponseMode.NOT_REQUIRED:
+                    return None
+                return PrintResponse(qualifier=receipt.qualifier, response=_DONE)
+            case EventNotification() as event:
+                await self._runner.handle(
+                    ev.TerminalNotified(
+                        event=event.event,
+                        details=event.details,
+                        maintenance_required=event.maintenance_required,
+                    )
+                )
+                return None
+            case InputRequest() as request:
+                return await self._ask(request, receive)
+            case TransmitRequest():
+                return None
+            case _:
+                self._log.warning("unused", f"a {message.header.category} message is not used")
+                return None
+
+    async def _ask(self, request: InputRequest, receive: Receive) -> InputResponse:
+        """Hold the terminal's question until somebody answers it or the terminal hangs up."""
+        if request.command != InputCommand.GET_CONFIRMATION:
+            refusal = Response(
+                result=Result.FAILURE,
+                error_condition="UnavailableService",
+                additional_response=f"InputCommand {request.command} is not supported",
+            )
+            return _input_response(request, refusal, None)
+        key = str(next(self._keys))
+        asked = ev.InputAsked(key, _text(request.display), request.max_input_time)
+
+        def closed(state: LaneState) -> bool | None:
+            prompt = state.closed
+            return bool(prompt.answer) if prompt is not None and prompt.key == key else None
+
+        async def hung_up() -> None:
+            await disconnected(receive)
+            with suppress(LaneStopped):
+                await self._runner.handle(ev.InputWithdrawn(key))
+            nursery.cancel_scope.cancel()
+
+        async def bring() -> None:
+            with suppress(LaneStopped):
+                await self._runner.handle(asked)
+                return
+            nursery.cancel_scope.cancel()
+
+        confirmed: bool | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hung_up)
+            nursery.start_soon(bring)
+            # waiting begins before the lane knows the question: no answer can come too early
+            confirmed = await self._runner.until(closed)
+            nursery.cancel_scope.cancel()
+        if confirmed is None:
+            raise LaneStopped
+        return _input_response(request, _DONE, confirmed)
+
+
+def _display_response(outputs: tuple[DisplayOutput, ...]) -> DisplayResponse | None:
+    """Only where it is asked for: live integrations answer 204 when the flag is absent."""
+    if not any(output.response_required for output in outputs):
+        return None
+    return DisplayResponse(results=tuple(_output_result(output) for output in outputs))
+
+
+def _output_result(output: DisplayOutput) -> OutputResult:
+    return OutputResult(device=output.device, info_qualify=output.info_qualify, response=_DONE)
+
+
+def _input_response(
+    request: InputRequest, response: Response, confirmed: bool | None
+) -> InputResponse:
+    return InputResponse(
+        device=request.device,
+        info_qualify=request.info_qualify,
+        command=request.command,
+        response=response,
+        output=_output_result(request.display) if request.display is not None else None,
+        confirmed=confirmed,
+    )
+
+
+def _text(display: DisplayOutput | None) -> str:
+    return "\n".join(text.text for text in display.texts) if display is not None else ""
+
+
+def _allowed(config: Config) -> tuple[Network, ...] | None:
+    """The networks that may post; None: the terminal has no numeric address, so anyone may."""
+    if config.listener.networks:
+        return tuple(config.listener.networks)
+    host_port = config.terminal.host_port
+    if host_port is None:
+        return None
+    try:
+        return (ipaddress.ip_network(host_port[0]),)
+    except ValueError:
+        return None
+
+
+def _within(peer: str, networks: Iterable[Network]) -> bool:
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)

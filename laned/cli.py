@@ -1,0 +1,146 @@
+"""The command line: arguments to what is run."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from laned import __version__, exits
+from laned.exits import FAILED, INTERRUPTED, USAGE
+
+DEFAULT_CONFIG: Final = "/etc/laned/laned.toml"
+DEFAULT_SOCKET: Final = "/run/laned/till.sock"
+SCENARIOS: Final = (
+    "happy",
+    "signature-approved",
+    "signature-declined",
+    "declined",
+    "aborted",
+    "customer-cancel",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `laned`; the exit status."""
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `laned events | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="laned", description="Stands between till software and a card payment terminal."
+    )
+    parser.add_argument("--version", action="version", version=f"laned {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _daemon_side(commands)
+    _till_side(commands)
+    return parser
+
+
+def _daemon_side(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    run = commands.add_parser("run", help="the daemon")
+    run.add_argument("--config", type=Path, default=Path(DEFAULT_CONFIG), metavar="PATH")
+    run.set_defaults(run=_run)
+
+    demo = commands.add_parser("demo", help="the whole lane on this machine, no hardware")
+    demo.add_argument("--scenario", choices=SCENARIOS, help="play it to its end and exit")
+    demo.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="times faster")
+    demo.set_defaults(run=_demo)
+
+    simulate = commands.add_parser("simulate", help="only the simulated terminal")
+    simulate.add_argument("--listen", default="127.0.0.1:11001", metavar="HOST:PORT")
+    simulate.add_argument(
+        "--callback", default="http://127.0.0.1:11000", metavar="URL", help="where laned listens"
+    )
+    simulate.add_argument("--scenario", choices=SCENARIOS, default="happy")
+    simulate.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="times faster")
+    simulate.set_defaults(run=_simulate)
+
+
+def _till_side(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from laned import commands as till
+
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--socket", type=Path, default=Path(DEFAULT_SOCKET), metavar="PATH")
+    common.add_argument("--json", action="store_true", help="print the API's object")
+
+    def add(
+        name: str, run: Callable[[argparse.Namespace], int], text: str
+    ) -> argparse.ArgumentParser:
+        command: argparse.ArgumentParser = commands.add_parser(name, help=text, parents=[common])
+        command.set_defaults(run=run)
+        return command
+
+    add("status", till.status, "how the lane is")
+    add("events", till.events, "what happens, as it happens")
+    for name, text in (("pay", "make a payment"), ("refund", "give money back")):
+        pay = add(name, till.pay, text)
+        pay.add_argument("amount", metavar="AMOUNT", help="with a dot: 38.00")
+        pay.add_argument("--id", help="the payment's id; the same again never charges twice")
+        pay.add_argument("--currency", metavar="SEK")
+        pay.add_argument("--no-wait", action="store_true", help="do not wait for the outcome")
+        pay.set_defaults(type="refund" if name == "refund" else "payment")
+    abort = add("abort", till.abort, "ask for the running payment to end")
+    abort.add_argument("id", nargs="?", metavar="ID")
+    confirm = add("confirm", till.confirm, "confirm a pending payment in place of the button")
+    confirm.add_argument("id", metavar="ID")
+    prompt = add("prompt", till.prompt, "answer a prompt")
+    prompt.add_argument("id", metavar="ID")
+    prompt.add_argument("answer", choices=("yes", "no"))
+    payments = add("payments", till.payments, "what the journal holds, newest first")
+    payments.add_argument("--state", metavar="STATE")
+    payments.add_argument("--limit", type=int, default=20, metavar="N")
+    press = add("press", till.press, "press a virtual button")
+    press.add_argument("name", metavar="BUTTON")
+    press.add_argument("--seconds", type=float, default=0.1, metavar="S")
+    add("login", till.login, "log in to the terminal by hand")
+    logout = add("logout", till.logout, "log out of the terminal by hand")
+    logout.add_argument("--maintenance", action="store_true", help="let the terminal update itself")
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.01 <= speed <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0.01 to 1000")
+    return speed
+
+
+def _run(options: argparse.Namespace) -> int:
+    import trio
+
+    from laned.config import ConfigError, load
+    from laned.daemon import StartError, run
+    from laned.journal import JournalError
+    from laned.logs import log_to_stderr
+
+    log_to_stderr()
+    try:
+        config = load(options.config, os.environ)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return USAGE
+    return exits.of(lambda: trio.run(run, config, os.environ), StartError, JournalError)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from laned.demo import demo
+
+    return demo(options.scenario, options.speed)
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from laned.simulator.command import simulate
+
+    return simulate(options.listen, options.callback, options.scenario, options.speed)

@@ -1,0 +1,123 @@
+"""A till in a few lines: the till API's client, used by laned's own commands.
+
+Synchronous and standard library only, so that a command starts quickly on a small board.
+"""
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+CONNECT_WITHIN: Final = 5.0  # seconds
+QUIET_LIMIT: Final = 40.0  # seconds; the daemon writes a comment line every 15 s at the latest
+
+
+class Unreachable(Exception):  # noqa: N818 - read as a sentence
+    """No daemon answers on the socket: nothing was asked."""
+
+
+class ConnectionLost(Exception):  # noqa: N818
+    """The daemon went away after it was asked: what became of it is not known here."""
+
+
+class Reply(NamedTuple):
+    """An answer of the daemon: HTTP status, and the decoded JSON (or the bytes of a picture)."""
+
+    status: int
+    body: Any
+
+    @property
+    def code(self) -> str:
+        """The problem's code of a refusal."""
+        return str(self.body.get("code", "")) if isinstance(self.body, dict) else ""
+
+    @property
+    def detail(self) -> str:
+        """The problem's detail of a refusal."""
+        return str(self.body.get("detail", "")) if isinstance(self.body, dict) else ""
+
+
+class Event(NamedTuple):
+    """One server-sent event."""
+
+    name: str
+    data: Any
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout: float | None) -> None:
+        super().__init__("lane", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(CONNECT_WITHIN)
+        self.sock.connect(str(self._path))
+        self.sock.settimeout(self.timeout)
+
+
+class Till:
+    """Speaks to the daemon on the unix socket at `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def ask(
+        self, method: str, path: str, body: object = None, *, timeout: float | None = None
+    ) -> Reply:
+        """One request and its answer.
+
+        Raises:
+            Unreachable: no connection; nothing was asked.
+            ConnectionLost: the answer did not come.
+
+        """
+        connection = self._connect(timeout)
+        try:
+            content = None if body is None else json.dumps(body).encode()
+            connection.request(method, path, content)
+            response = connection.getresponse()
+            data = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise ConnectionLost(_words(error)) from error
+        finally:
+            connection.close()
+        kind = response.getheader("content-type", "")
+        return Reply(response.status, json.loads(data) if "json" in kind else data)
+
+    def events(self) -> Iterator[Event]:
+        """The lane's events, `lane` first, until the daemon ends: ConnectionLost, Unreachable."""
+        connection = self._connect(QUIET_LIMIT)
+        try:
+            connection.request("GET", "/v1/events")
+            response = connection.getresponse()
+            name, data = "", list[str]()
+            while line := response.readline():
+                field, _, value = line.decode().rstrip("\n").partition(": ")
+                if field == "event":
+                    name = value
+                elif field == "data":
+                    data.append(value)
+                elif not field and data:
+                    yield Event(name, json.loads("\n".join(data)))
+                    name, data = "", []
+        except (OSError, http.client.HTTPException) as error:
+            raise ConnectionLost(_words(error)) from error
+        finally:
+            connection.close()
+        raise ConnectionLost("the daemon has ended")
+
+    def _connect(self, timeout: float | None) -> _Connection:
+        connection = _Connection(self._path, timeout)
+        try:
+            connection.connect()
+        except OSError as error:
+            raise Unreachable(f"{self._path}: {_words(error)}") from error
+        return connection
+
+
+def _words(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) else None
+    return text or str(error) or type(error).__name__

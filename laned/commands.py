@@ -1,0 +1,251 @@
+"""The till's side of the command line: each command is a till in a few lines."""
+
+import argparse
+import json
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+from laned.client import ConnectionLost, Reply, Till, Unreachable
+from laned.exits import DONE, FAILED, INTERRUPTED, UNKNOWN, USAGE
+
+ANSWER_WITHIN: Final = 30.0  # seconds; a Login takes up to terminal.status_timeout
+UNKNOWN_PATIENCE: Final = 60.0  # seconds for which an unknown outcome is waited for
+
+Options = argparse.Namespace
+
+
+def _command(work: Callable[[Till, Options], int]) -> Callable[[Options], int]:
+    """Wrap a command so that a daemon that is not there, or goes away, ends it as it should."""
+
+    def run(options: Options) -> int:
+        try:
+            return work(Till(options.socket), options)
+        except Unreachable as error:
+            print(f"laned: no daemon answers: {error}", file=sys.stderr)
+            return FAILED
+        except ConnectionLost as error:
+            print(f"laned: the daemon went away: {error}", file=sys.stderr)
+            return FAILED
+
+    return run
+
+
+def _show(options: Options, reply: Reply, text: str) -> int:
+    """Print the answer, as the API's object or as `text`; or the refusal."""
+    if reply.status >= 300:
+        return _refused(options, reply)
+    print(json.dumps(reply.body, ensure_ascii=False) if options.json else text)
+    return DONE
+
+
+def _refused(options: Options, reply: Reply) -> int:
+    if options.json:
+        print(json.dumps(reply.body, ensure_ascii=False))
+    print(f"laned: {reply.code}: {reply.detail}", file=sys.stderr)
+    return USAGE if reply.status in (400, 422) else FAILED
+
+
+@_command
+def status(till: Till, options: Options) -> int:
+    """`laned status`."""
+    reply = till.ask("GET", "/v1/lane", timeout=ANSWER_WITHIN)
+    lane = reply.body
+    session, terminal = lane["session"], lane["session"]["terminal"]
+    lines = [
+        f"lane      {lane['name']} ({lane['mode']}), laned {lane['version']}",
+        f"session   {session['state']}" + (f": {session['reason']}" if session["reason"] else ""),
+        f"terminal  {terminal['address']} {terminal['serial_number']} {terminal['software']}",
+        f"display   {' / '.join(lane['display']['lines'])}",
+        f"payment   {lane['payment'] or 'none running'}",
+        f"journal   {lane['journal']}",
+        "hardware  " + ", ".join(f"{part} {how}" for part, how in lane["hardware"].items()),
+    ]
+    if lane["prompt"]:
+        prompt = lane["prompt"]
+        lines.append(f"prompt    {prompt['id']} {prompt['kind']}: {prompt['text']}")
+    return _show(options, reply, "\n".join(line.rstrip() for line in lines))
+
+
+@_command
+def events(till: Till, options: Options) -> int:
+    """`laned events`: one line per event, until interrupted."""
+    for event in till.events():
+        data = json.dumps(event.data, ensure_ascii=False)
+        print(f'{{"event": "{event.name}", "data": {data}}}' if options.json else event_line(event))
+        sys.stdout.flush()
+    return DONE
+
+
+def event_line(event: Any) -> str:
+    """One event for a person to read."""
+    name, data = event
+    match name:
+        case "lane":
+            text = f"{data['name']}: session {data['session']['state']}"
+        case "display":
+            text = " / ".join(data["lines"])
+        case "payment":
+            text = payment_line(data)
+        case "session":
+            text = f"{data['state']} {data['reason']}"
+        case "prompt":
+            answered = f"{data['answer']} by {data['by']}" if "by" in data else "open"
+            text = f"{data['id']} {data['kind']} {data['text']!r} {answered}"
+        case "print":
+            text = f"{data['document']} receipt, {len(data['lines'])} lines"
+        case _:
+            text = " ".join(str(value) for value in data.values())
+    return f"{name:9} {text}".rstrip()
+
+
+def payment_line(payment: dict[str, Any]) -> str:
+    """One payment for a person to read."""
+    parts = [payment["id"], payment["type"], payment["amount"], payment["currency"]]
+    parts.append(payment["state"])
+    if payment["error"]:
+        parts.append(f"({payment['error']['condition']} {payment['error']['message']})")
+    elif payment["card"]:
+        parts.append(f"{payment['card']['brand']} {payment['card']['masked_pan']}")
+    return " ".join(parts).replace(" )", ")")
+
+
+@_command
+def pay(till: Till, options: Options) -> int:
+    """`laned pay` and `laned refund`: the terminal's display live, then the outcome."""
+    payment_id = options.id or f"cli-{secrets.token_hex(8)}"
+    body = {"amount": options.amount, "type": options.type}
+    if options.currency:
+        body["currency"] = options.currency
+    events = till.events()
+    next(events)  # the stream stands before the payment begins: nothing is missed
+    try:
+        try:
+            reply = till.ask("PUT", _path(payment_id), body, timeout=ANSWER_WITHIN)
+        except ConnectionLost as error:
+            return _lost(payment_id, error)
+        if reply.status >= 300:
+            return _refused(options, reply)
+        if options.no_wait:
+            print(json.dumps(reply.body) if options.json else payment_id)
+            return DONE
+        return _follow(till, events, reply.body, options)
+    except KeyboardInterrupt:
+        print(f"\npayment {payment_id} goes on without us", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _follow(till: Till, events: Any, payment: dict[str, Any], options: Options) -> int:
+    """Wait for the payment's outcome, showing what the customer sees."""
+    payment_id = payment["id"]
+    patience: float | None = None
+    try:
+        while not _is_final(payment):
+            if payment["state"] == "unknown" and patience is None:
+                print("the terminal does not answer; asking what became of it", file=sys.stderr)
+                patience = time.monotonic() + UNKNOWN_PATIENCE
+            if patience is not None and time.monotonic() > patience:
+                break
+            name, data = next(events)
+            if name == "payment" and data["id"] == payment_id:
+                payment = data
+            elif name == "display" and not options.json:
+                print(" / ".join(data["lines"]), flush=True)
+            elif name == "prompt" and not options.json and "by" not in data:
+                print(f"prompt {data['id']}: {data['text']}", flush=True)
+    except (ConnectionLost, StopIteration) as error:
+        return _lost(payment_id, error)
+    return _outcome(payment, options)
+
+
+def _is_final(payment: dict[str, Any]) -> bool:
+    return payment["state"] not in ("pending", "processing", "unknown")
+
+
+def _outcome(payment: dict[str, Any], options: Options) -> int:
+    print(json.dumps(payment, ensure_ascii=False) if options.json else payment["state"])
+    if payment["state"] == "approved":
+        return DONE
+    if payment["state"] == "unknown":
+        print(f"laned: the outcome of {payment['id']} is not known yet", file=sys.stderr)
+        return UNKNOWN
+    error = payment["error"] or {"condition": "", "message": ""}
+    why = " ".join(part for part in (error["condition"], error["message"]) if part)
+    print(f"laned: payment {payment['id']} {payment['state']}: {why}", file=sys.stderr)
+    return FAILED
+
+
+def _lost(payment_id: str, error: Exception) -> int:
+    print(
+        f"laned: the daemon went away ({error}); what became of payment {payment_id} is not known"
+        f" here. Ask again with: laned pay AMOUNT --id {payment_id}",
+        file=sys.stderr,
+    )
+    return UNKNOWN
+
+
+@_command
+def abort(till: Till, options: Options) -> int:
+    """`laned abort [ID]`: the running payment, unless it is named."""
+    payment_id = options.id or till.ask("GET", "/v1/lane", timeout=ANSWER_WITHIN).body["payment"]
+    if payment_id is None:
+        print("laned: no payment is running", file=sys.stderr)
+        return FAILED
+    reply = till.ask("POST", _path(payment_id, "abort"), timeout=ANSWER_WITHIN)
+    return _show(options, reply, f"asked for {payment_id} to end")
+
+
+@_command
+def confirm(till: Till, options: Options) -> int:
+    """`laned confirm ID`."""
+    reply = till.ask("POST", _path(options.id, "confirm"), timeout=ANSWER_WITHIN)
+    return _show(options, reply, f"{options.id} is confirmed")
+
+
+@_command
+def prompt(till: Till, options: Options) -> int:
+    """`laned prompt ID yes|no`."""
+    body = {"confirmed": options.answer == "yes"}
+    path = f"/v1/prompts/{quote(options.id, safe='')}"
+    return _show(options, till.ask("POST", path, body, timeout=ANSWER_WITHIN), options.answer)
+
+
+@_command
+def payments(till: Till, options: Options) -> int:
+    """`laned payments`."""
+    query = {"limit": options.limit} | ({"state": options.state} if options.state else {})
+    reply = till.ask("GET", f"/v1/payments?{urlencode(query)}", timeout=ANSWER_WITHIN)
+    found = reply.body.get("payments", ())
+    lines = [f"{payment['created_at'][:19]}Z {payment_line(payment)}" for payment in found]
+    return _show(options, reply, "\n".join(lines) or "no payments")
+
+
+@_command
+def press(till: Till, options: Options) -> int:
+    """`laned press BUTTON`."""
+    path = f"/v1/buttons/{quote(options.name, safe='')}/press"
+    reply = till.ask("POST", path, {"seconds": options.seconds}, timeout=ANSWER_WITHIN)
+    return _show(options, reply, f"{options.name} is pressed")
+
+
+@_command
+def login(till: Till, options: Options) -> int:
+    """`laned login`."""
+    reply = till.ask("POST", "/v1/session/login", timeout=ANSWER_WITHIN)
+    return _show(options, reply, "logged in")
+
+
+@_command
+def logout(till: Till, options: Options) -> int:
+    """`laned logout [--maintenance]`."""
+    body = {"maintenance": options.maintenance}
+    reply = till.ask("POST", "/v1/session/logout", body, timeout=ANSWER_WITHIN)
+    return _show(options, reply, "logged out")
+
+
+def _path(payment_id: str, verb: str = "") -> str:
+    path = f"/v1/payments/{quote(payment_id, safe='')}"
+    return f"{path}/{verb}" if verb else path

@@ -1,0 +1,494 @@
+"""The configuration file: TOML in, frozen settings out.
+
+The struct classes are the tables of the file, field for field, and hold what the file says; their
+properties give it in the form that code wants. The annotations carry the limits and the words for
+them, so that an error can say what was found and what is allowed. Only `load` touches a file.
+"""
+
+import ipaddress
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import time
+from decimal import Decimal
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
+
+import msgspec
+from msgspec import Meta, Struct, field, structs
+
+MAX_FILE_BYTES: Final = 64 * 1024
+MAX_FINDINGS: Final = 20
+MAX_SHOWN: Final = 60
+MAX_PEERS: Final = 64
+# Keeps a mistyped interval from becoming a busy loop.
+MIN_SECONDS: Final = 0.01
+MIN_WINDOW_MINUTES: Final = 60
+
+JOURNAL_NAME: Final = "journal.sqlite3"
+DEFAULT_SOCKET_MODE: Final = 0o660
+DEFAULT_BUTTON_PINS: Final[Mapping[str, int]] = MappingProxyType({"confirm": 17, "abort": 27})
+# What luma takes where the file leaves them out.
+LUMA_GPIO_DC: Final = 24
+LUMA_GPIO_RST: Final = 25
+
+Currency = Literal["SEK", "NOK", "DKK", "EUR"]
+_DECIMALS: Final[Mapping[str, int]] = MappingProxyType({"SEK": 2, "NOK": 2, "DKK": 2, "EUR": 2})
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+T = TypeVar("T", bound=Struct)
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; `str()` is a line for each of the first `findings`."""
+
+    def __init__(self, findings: Sequence[str]) -> None:
+        self.findings = tuple(findings)
+        more = len(findings) - MAX_FINDINGS
+        rest = [f"and {more} more"] if more > 0 else []
+        super().__init__("\n".join([*findings[:MAX_FINDINGS], *rest]))
+
+
+def decimals(currency: str) -> int:
+    """Decimals of an amount in `currency`; KeyError for a currency that laned does not take."""
+    return _DECIMALS[currency]
+
+
+# -- Values written as text: ValueError if they are not what the annotation describes -----------
+
+
+def _host_port(text: str) -> tuple[str, int]:
+    """Split "host:port"; the brackets around an IPv6 address do not belong to the host."""
+    host, _, port = text.rpartition(":")
+    if re.fullmatch(r"[1-9][0-9]{0,4}", port) is None or int(port) > 65535:
+        raise ValueError
+    if re.fullmatch(r"\[[0-9A-Fa-f:.]+\]", host):
+        return str(ipaddress.IPv6Address(host[1:-1])), int(port)
+    label = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+    if len(host) > 253 or re.fullmatch(rf"{label}(\.{label})*", host) is None:
+        raise ValueError
+    if host.rpartition(".")[2].isdecimal():
+        ipaddress.IPv4Address(host)
+    return host, int(port)
+
+
+def _terminal_address(text: str) -> tuple[str, int] | None:
+    return None if text == "auto" else _host_port(text)
+
+
+def _window(text: str) -> tuple[time, time] | None:
+    if not text:
+        return None
+    clock = r"([01][0-9]|2[0-3]):([0-5][0-9])"
+    match = re.fullmatch(f"{clock}-{clock}", text)
+    if match is None:
+        raise ValueError
+    hour, minute, end_hour, end_minute = map(int, match.groups())
+    length = (end_hour * 60 + end_minute - hour * 60 - minute) % (24 * 60)
+    if length < MIN_WINDOW_MINUTES:
+        raise ValueError
+    return time(hour, minute), time(end_hour, end_minute)
+
+
+# -- Limits, and the words for them: "… is not {words}" -----------------------------------------
+
+
+def _parsed(words: str, parse: Callable[[str], object]) -> Meta:
+    return Meta(description=words, extra={"parse": parse})
+
+
+def _like(words: str, pattern: str, longest: int) -> Meta:
+    return Meta(description=words, pattern=rf"\A(?:{pattern})\Z", max_length=longest)
+
+
+def _whole(low: int, high: int, what: str = "a whole number") -> Meta:
+    return Meta(ge=low, le=high, description=f"{what} from {low} to {high}")
+
+
+def _seconds(high: int, low: float = MIN_SECONDS) -> Meta:
+    return Meta(ge=low, le=high, description=f"a number of seconds from {low:g} to {high}")
+
+
+_ADDRESS = '"host:port" with a port from 1 to 65535 and brackets around an IPv6 address'
+_PEER = 'an IP address or a network such as "192.168.78.0/24"'
+_AMOUNT = 'an amount in quotes such as "500.00", or "0" for no limit'
+_WINDOW = f'"HH:MM-HH:MM" of at least {MIN_WINDOW_MINUTES} minutes, or "" for never'
+_ASCII_TEXT = "[!-~]([ -~]*[!-~])?"
+_FILE_PATH = "(/[ -.0-~]+)+"
+
+_Identifier = Annotated[
+    str, _like("an identifier of 1 to 32 printable ASCII characters", _ASCII_TEXT, 32)
+]
+_Serial = Annotated[
+    str, _like("a text of at most 64 printable ASCII characters", f"({_ASCII_TEXT})?", 64)
+]
+_Name = Annotated[
+    str, _like("a name of 1 to 64 letters, digits and - _ . or space", r"[\w.-]+( [\w.-]+)*", 64)
+]
+# The kernel's sockaddr_un has room for 108 bytes, the last one a NUL.
+_SocketPath = Annotated[str, _like("an absolute path of at most 107 characters", _FILE_PATH, 107)]
+_Path = Annotated[str, _like("an absolute path of at most 1024 characters", _FILE_PATH, 1024)]
+_Mode = Annotated[str, _like('an octal mode in quotes such as "0660"', "0?[0-7]{3}", 4)]
+_Group = Annotated[str, _like('a group\'s name or ""', r"([A-Za-z0-9_][A-Za-z0-9_.-]*)?", 32)]
+_Amount = Annotated[str, _like(_AMOUNT, r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,6})?", 16)]
+_Driver = Annotated[str, _like('a luma.oled device, "virtual" or "none"', "[a-z][a-z0-9_]*", 32)]
+_Peer = Annotated[str, _parsed(_PEER, ipaddress.ip_network)]
+_Peers = Annotated[
+    tuple[_Peer, ...],
+    Meta(max_length=MAX_PEERS, description=f"a list of at most {MAX_PEERS} addresses or networks"),
+]
+_Pin = Annotated[int, _whole(0, 27, "a GPIO number")]
+_Pixels = Annotated[int, _whole(8, 1024, "a number of pixels")]
+_I2cAddress = Annotated[int, Meta(ge=3, le=0x77, description="an I2C address from 0x03 to 0x77")]
+# luma.core refuses any other.
+_SpiSpeed = Literal[
+    500_000, 1_000_000, 2_000_000, 4_000_000, 8_000_000, 16_000_000, 20_000_000, 24_000_000,
+    28_000_000, 32_000_000, 36_000_000, 40_000_000, 44_000_000, 48_000_000, 50_000_000, 52_000_000,
+]  # fmt: skip
+
+
+# -- The tables ---------------------------------------------------------------------------------
+
+
+class _Table(Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class LaneConfig(_Table, frozen=True, kw_only=True):
+    """[lane]: its name, its integration mode, and the OperatorLanguage of the Login."""
+
+    name: _Name = "lane1"
+    mode: Literal["default", "light"] = "default"
+    language: Literal["sv", "no", "fi", "da"] = "sv"
+
+
+class TerminalConfig(_Table, frozen=True, kw_only=True):
+    """[terminal]: where it is, the identifiers of the message header, and seconds to wait."""
+
+    address: Annotated[str, _parsed(f'{_ADDRESS}, or "auto"', _terminal_address)]
+    poi_id: _Identifier
+    sale_id: _Identifier = "1"
+    serial: _Serial = ""
+    currency: Currency = "SEK"
+    connect_timeout: Annotated[float, _seconds(60)] = 3.0
+    response_timeout: Annotated[float, _seconds(3600)] = 300.0
+    status_timeout: Annotated[float, _seconds(120)] = 10.0
+    retry_interval: Annotated[float, _seconds(30)] = 2.0
+
+    @property
+    def host_port(self) -> tuple[str, int] | None:
+        """Host (IPv6 without brackets) and port; None for "auto"."""
+        return _terminal_address(self.address)
+
+
+class ListenerConfig(_Table, frozen=True, kw_only=True):
+    """[listener]: what the terminal posts to, and who may post."""
+
+    bind: Annotated[str, _parsed(_ADDRESS, _host_port)] = "0.0.0.0:11000"
+    allow: _Peers = ()
+
+    @property
+    def host_port(self) -> tuple[str, int]:
+        """Host (IPv6 without brackets) and port to listen on."""
+        return _host_port(self.bind)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """`allow` as networks; empty stands for the terminal's present address."""
+        return tuple(ipaddress.ip_network(peer) for peer in self.allow)
+
+
+class TillConfig(_Table, frozen=True, kw_only=True):
+    """[till]: the unix socket. A `mode` of None was not given."""
+
+    socket: _SocketPath = "/run/laned/till.sock"
+    mode: _Mode | None = None
+    group: _Group = ""
+
+    @property
+    def permissions(self) -> int:
+        """The mode bits of the socket."""
+        return DEFAULT_SOCKET_MODE if self.mode is None else int(self.mode, 8)
+
+    @property
+    def sets_access(self) -> bool:
+        """Whether the file gives mode or group, which a socket from systemd does not allow."""
+        return self.mode is not None or self.group != ""
+
+
+class PaymentConfig(_Table, frozen=True, kw_only=True):
+    """[payment]: what is confirmed by whom, within how many seconds, and the largest amount."""
+
+    confirm: Literal["none", "button"] = "none"
+    confirm_timeout: Annotated[float, _seconds(3600)] = 60.0
+    signature: Literal["decline", "button", "till"] = "decline"
+    signature_timeout: Annotated[float, _seconds(3600)] = 60.0
+    max_amount: _Amount = "0"
+
+    @property
+    def limit(self) -> Decimal | None:
+        """The largest amount that is asked of the terminal; None: no limit of ours."""
+        return Decimal(self.max_amount) or None
+
+
+class MaintenanceConfig(_Table, frozen=True, kw_only=True):
+    """[maintenance]: when the terminal is logged out so that it can update."""
+
+    window: Annotated[str, _parsed(_WINDOW, _window)] = "03:00-04:30"
+
+    @property
+    def times(self) -> tuple[time, time] | None:
+        """Begin and end in local time, the end perhaps on the next day; None: never."""
+        return _window(self.window)
+
+
+class DisplayConfig(_Table, frozen=True, kw_only=True):
+    """[display]: a luma.oled device and luma's parameters; what is None is left to luma."""
+
+    driver: _Driver = "ssd1306"
+    interface: Literal["i2c", "spi"] = "i2c"
+    port: Annotated[int, _whole(0, 255)] = 1
+    address: _I2cAddress = 0x3C
+    width: _Pixels = 128
+    height: _Pixels = 64
+    rotate: Annotated[int, _whole(0, 3)] = 0
+    language: Literal["", "en", "sv", "no", "da", "fi"] = ""
+    contrast: Annotated[int, _whole(0, 255)] | None = None
+    device: Annotated[int, _whole(0, 2)] | None = None
+    bus_speed_hz: _SpiSpeed | None = None
+    gpio_dc: _Pin | None = field(default=None, name="gpio_DC")
+    gpio_rst: _Pin | None = field(default=None, name="gpio_RST")
+
+    def texts_language(self, lane: LaneConfig) -> str:
+        """Return the language of laned's own texts: en, sv, no, da or fi."""
+        return self.language or lane.language
+
+
+class ButtonConfig(_Table, frozen=True, kw_only=True):
+    """A button: GPIO numbers (BCM) of its contact and LED (None: no LED), seconds of bounce."""
+
+    pin: _Pin
+    led: _Pin | None = None
+    bounce_time: Annotated[float, _seconds(1, low=0)] = 0.03
+
+
+class ButtonsConfig(_Table, frozen=True, kw_only=True):
+    """[buttons], and below it a table for each button."""
+
+    driver: Literal["gpio", "virtual", "none"] = "gpio"
+    confirm: ButtonConfig = ButtonConfig(pin=DEFAULT_BUTTON_PINS["confirm"], led=22)
+    abort: ButtonConfig = ButtonConfig(pin=DEFAULT_BUTTON_PINS["abort"], led=23)
+    approve: ButtonConfig | None = None
+
+    @property
+    def named(self) -> dict[str, ButtonConfig]:
+        """Every button that there is, by name."""
+        buttons = {"confirm": self.confirm, "abort": self.abort, "approve": self.approve}
+        return {name: button for name, button in buttons.items() if button is not None}
+
+
+class JournalConfig(_Table, frozen=True, kw_only=True):
+    """[journal]: where it is, days until details are pruned, what to do if it is corrupt."""
+
+    path: _Path = f"/var/lib/laned/{JOURNAL_NAME}"
+    keep_days: Annotated[int, _whole(1, 36_500, "a number of days")] = 400
+    on_corrupt: Literal["stop", "aside"] = "stop"
+
+
+class Config(_Table, frozen=True, kw_only=True):
+    """The whole file. `load` and `parse` check the values; building one in code does not."""
+
+    lane: LaneConfig = LaneConfig()
+    terminal: TerminalConfig
+    listener: ListenerConfig = ListenerConfig()
+    till: TillConfig = TillConfig()
+    payment: PaymentConfig = PaymentConfig()
+    maintenance: MaintenanceConfig = MaintenanceConfig()
+    display: DisplayConfig = DisplayConfig()
+    buttons: ButtonsConfig = ButtonsConfig()
+    journal: JournalConfig = JournalConfig()
+
+
+# -- Reading ------------------------------------------------------------------------------------
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Config:
+    """Read and check the file at `path`. Raises ConfigError, also when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror or error}"]) from error
+    if len(raw) > MAX_FILE_BYTES:
+        raise ConfigError([f"{path}: larger than {MAX_FILE_BYTES // 1024} KiB"])
+    try:
+        text = raw.decode("utf-8-sig")  # some editors put a byte order mark first
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        found = f"line {line}: byte 0x{raw[error.start]:02X} is not UTF-8"
+        raise ConfigError([f"{path}: {found}; save the file as UTF-8"]) from error
+    return parse(text, str(path), environ)
+
+
+def parse(text: str, source: str, environ: Mapping[str, str]) -> Config:
+    """Read and check a configuration; errors call it `source`.
+
+    `environ` may have systemd's STATE_DIRECTORY, where the journal then is unless the text says
+    otherwise. Raises ConfigError with every finding; contradictions between keys are looked for
+    only when each key is right by itself.
+    """
+    try:
+        document = tomllib.loads(text)
+    except ValueError as error:
+        raise ConfigError([f"{source}: not valid TOML: {error}"]) from error
+    except RecursionError as error:
+        raise ConfigError([f"{source}: not valid TOML: nested too deeply"]) from error
+    _fill_in(document, environ)
+    findings: list[str] = []
+    config = _read_table(Config, document, "", findings)
+    if config is not None:
+        findings.extend(_contradictions(config))
+    if config is None or findings:
+        raise ConfigError([f"{source}: {finding}" for finding in findings])
+    return config
+
+
+def _fill_in(document: dict[str, Any], environ: Mapping[str, str]) -> None:
+    """Give left out keys those defaults that do not depend on their struct alone."""
+    directory = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    journal = document.setdefault("journal", {})
+    if directory and isinstance(journal, dict):
+        journal.setdefault("path", f"{directory}/{JOURNAL_NAME}")
+    buttons = document.get("buttons")
+    for name, pin in DEFAULT_BUTTON_PINS.items():
+        if isinstance(buttons, dict) and isinstance(button := buttons.get(name), dict):
+            button.setdefault("pin", pin)
+
+
+def _contradictions(config: Config) -> Iterator[str]:
+    """Findings about keys that are right by themselves, and wrong beside another."""
+    amount, currency = config.payment.max_amount, config.terminal.currency
+    if len(amount.partition(".")[2]) > decimals(currency):
+        allowed = f"the {decimals(currency)} decimals of {currency}"
+        yield f'payment.max_amount: "{amount}" has more than {allowed}'
+    if config.display.interface != "spi":
+        for key in ("device", "bus_speed_hz", "gpio_DC", "gpio_RST"):
+            if getattr(config.display, key.lower()) is not None:
+                yield f'display.{key}: allowed only with display.interface = "spi"'
+    owners: dict[int, str] = {}
+    for key, pin in _pins(config):
+        if pin in owners:
+            yield f"{key}: GPIO {pin} is already used by {owners[pin]}; each may be used once"
+        owners.setdefault(pin, key)
+
+
+def _pins(config: Config) -> Iterator[tuple[str, int]]:
+    """Every GPIO in use, after the key that gives it."""
+    display = config.display
+    if display.interface == "spi" and display.driver not in ("virtual", "none"):
+        yield "display.gpio_DC", LUMA_GPIO_DC if display.gpio_dc is None else display.gpio_dc
+        yield "display.gpio_RST", LUMA_GPIO_RST if display.gpio_rst is None else display.gpio_rst
+    for name, button in config.buttons.named.items():
+        yield f"buttons.{name}.pin", button.pin
+        if button.led is not None:
+            yield f"buttons.{name}.led", button.led
+
+
+# -- Tables into structs: msgspec stops at the first error and words it for programmers ----------
+
+
+def _read_table(kind: type[T], raw: object, path: str, findings: list[str]) -> T | None:
+    """`raw` as a `kind`, or None when that, or anything below it, has a finding."""
+    if not isinstance(raw, dict):
+        findings.append(f"{path}: {_shown(raw)} is not a table")
+        return None
+    before = len(findings)
+    prefix = f"{path}." if path else ""
+    fields = {entry.encode_name: entry for entry in structs.fields(kind)}
+    findings.extend(
+        f"{prefix}{_shown_key(key)}: unknown key; {_hint(key, list(fields))}"
+        for key in raw
+        if key not in fields
+    )
+    values: dict[str, object] = {}
+    for key, entry in fields.items():
+        expected = _without_none(entry.type)
+        is_table = isinstance(expected, type) and issubclass(expected, Struct)
+        if key in raw or (entry.required and is_table):
+            read = _read_table if is_table else _read_value
+            values[entry.name] = read(expected, raw.get(key, {}), prefix + key, findings)
+        elif entry.required:
+            findings.append(f"{prefix}{key}: not given; must be {_words(expected)}")
+    return kind(**values) if len(findings) == before else None
+
+
+def _read_value(kind: Any, raw: object, path: str, findings: list[str]) -> object:
+    """`raw` as the annotated type `kind`; None with a finding when it does not fit."""
+    element = _element(kind)
+    if element is not None and isinstance(raw, list):
+        before = len(findings)
+        for number, item in enumerate(raw):
+            _read_value(element, item, f"{path}[{number}]", findings)
+        if len(findings) > before:
+            return None
+    try:
+        value: object = msgspec.convert(raw, kind)
+        if parse_text := (_meta(kind).extra or {}).get("parse"):
+            parse_text(value)
+    except ValueError:
+        findings.append(f"{path}: {_shown(raw)} is not {_words(kind)}")
+        return None
+    return value
+
+
+def _without_none(kind: Any) -> Any:
+    """The type of a value that is there: TOML has no null, None means left out."""
+    choices = get_args(kind)
+    return choices[0] if choices[1:] == (type(None),) else kind
+
+
+def _meta(kind: Any) -> Meta:
+    return next((entry for entry in get_args(kind) if isinstance(entry, Meta)), Meta())
+
+
+def _element(kind: Any) -> Any:
+    """The type of a list's elements; None for anything but a list."""
+    whole = get_args(kind)[0] if get_origin(kind) is Annotated else None
+    return get_args(whole)[0] if get_origin(whole) is tuple else None
+
+
+def _words(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(str(choice) or '""' for choice in get_args(kind))
+    return _meta(kind).description or str(kind)
+
+
+def _hint(key: str, known: list[str]) -> str:
+    from difflib import get_close_matches  # only a mistyped key pays for the import
+
+    if close := get_close_matches(key, known, n=1):
+        return f'did you mean "{close[0]}"?'
+    return f"allowed here: {', '.join(known)}"
+
+
+def _shown_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", key) else _shown(key)
+
+
+def _shown(value: object) -> str:
+    """A value as the file has it, on one line and short."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case int() if value.bit_length() > 64:
+            return "a number of more than 64 bits"
+        case str():
+            text = value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}…"
+            return f'"{text}"' if text.isprintable() else ascii(text)
+        case dict():
+            return "a table"
+        case list():
+            return f"a list of {len(value)}"
+        case _:
+            return str(value)

@@ -1,0 +1,245 @@
+"""The daemon: everything wired together, from the first journal entry to the orderly stop.
+
+`assemble` is the lane without sockets; `serve_lane` gives it its listeners. Only this module knows
+all the adapters.
+"""
+
+import logging
+import secrets
+import signal
+from collections.abc import Callable, MutableMapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import trio
+from msgspec import Struct
+
+from laned.asgi import ASGIApp
+from laned.buttons import Buttons
+from laned.callback import Callback
+from laned.config import Config
+from laned.display import Display
+from laned.journal import Journal
+from laned.lane import buttons as meanings
+from laned.lane import events as ev
+from laned.lane.screen import farewell, screen
+from laned.lane.start import start
+from laned.offload import Offload, WorkerThread
+from laned.runner import LaneStopped, Runner, Terminal, real_moment
+from laned.serve import Limits, Listener, from_fd, listen_tcp, listen_unix, serve
+from laned.service import notify, passed_sockets
+from laned.terminal import TerminalClient
+from laned.till.api import TillAPI
+
+log = logging.getLogger("laned.daemon")
+
+STOP_WITHIN: Final = 8.0  # seconds for the orderly stop; systemd and the contract allow 10
+FIRST_SERVICE_ID_BELOW: Final = 4_000_000_000
+TERMINAL_LIMITS: Final = Limits(max_connections=32)
+TILL_LIMITS: Final = Limits(max_connections=64)
+
+
+class StartError(Exception):
+    """The daemon cannot start; the text says why, in one line."""
+
+
+class Lane(Struct, frozen=True):
+    """A running lane: its runner, its two apps, and its hardware."""
+
+    runner: Runner
+    callback: ASGIApp
+    till: ASGIApp
+    display: Display
+    buttons: Buttons
+    ended: trio.Event
+
+
+def open_journal(config: Config) -> Journal:
+    """Open the configured journal: JournalError."""
+    return Journal(Path(config.journal.path), secrets.randbelow(FIRST_SERVICE_ID_BELOW))
+
+
+async def assemble(
+    config: Config,
+    journal: Journal,
+    terminal: Terminal,
+    *,
+    journal_offload: Offload,
+    display_offload: Offload,
+    moment: Callable[[], ev.Moment] = real_moment,
+    on_frame: Callable[..., None] | None = None,
+    task_status: trio.TaskStatus[Lane] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run a lane until it has stopped (`ev.StopAsked`); `ended` is set then.
+
+    Apps that stream watch `ended`; whoever serves them stops when it is set.
+    """
+    life = await journal_offload(journal.begin_life)
+    past = await journal_offload(journal.past)
+    runner = Runner(
+        start(config, past, moment()),
+        life=life,
+        journal=journal,
+        offload=journal_offload,
+        terminal=terminal,
+        moment=moment,
+    )
+    display = Display(config.display, display_offload, on_frame=on_frame)
+    buttons = Buttons(config.buttons)
+
+    def told(name: str, action: str) -> None:
+        pressed = action == "pressed"
+        runner.submit_nowait(ev.ButtonPressed(name) if pressed else ev.ButtonReleased(name))
+
+    async def hardware() -> None:
+        goodbye = farewell(runner.state)
+        async with trio.open_nursery() as both:
+            both.start_soon(
+                lambda: display.run(
+                    runner.changes(screen),
+                    lambda health: runner.submit_nowait(ev.HardwareReported("display", health)),
+                    farewell=goodbye,
+                )
+            )
+            both.start_soon(
+                buttons.run,
+                told,
+                lambda health: runner.submit_nowait(ev.HardwareReported("buttons", health)),
+                runner.changes(meanings.lit),
+            )
+            await runner.stopped.wait()
+            both.cancel_scope.cancel()
+
+    ended = trio.Event()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(runner.run)
+        nursery.start_soon(hardware)
+        till = TillAPI(
+            runner,
+            config,
+            journal=journal,
+            offload=journal_offload,
+            panel=display,
+            buttons=buttons,
+            nursery=nursery,
+            stop=ended,
+        )
+        callback = Callback(runner, config)
+        task_status.started(Lane(runner, callback.app, till.app, display, buttons, ended))
+        await runner.stopped.wait()
+        ended.set()
+        nursery.cancel_scope.cancel()
+
+
+async def serve_lane(
+    config: Config,
+    journal: Journal,
+    *,
+    stop: trio.Event,
+    passed: Sequence[int] = (),
+    on_ready: Callable[[Lane], None] = lambda lane: None,
+    on_frame: Callable[..., None] | None = None,
+) -> None:
+    """Run the lane of `config` on its real sockets until `stop` is set, then stop in good order.
+
+    `passed` are sockets from systemd: the till's. Raises StartError when a socket cannot be had.
+    """
+    callbacks, tills = await _listeners(config, passed)
+    client = TerminalClient(config.terminal.connect_timeout)
+    async with trio.open_nursery() as nursery:
+        lane: Lane = await nursery.start(
+            partial(
+                assemble,
+                config,
+                journal,
+                client,
+                journal_offload=WorkerThread(),
+                display_offload=WorkerThread(),
+                on_frame=on_frame,
+            )
+        )
+        for app, listeners, limits in (
+            (lane.callback, callbacks, TERMINAL_LIMITS),
+            (lane.till, tills, TILL_LIMITS),
+        ):
+            await nursery.start(partial(serve, app, listeners, stop=lane.ended, limits=limits))
+        on_ready(lane)
+        await stop.wait()
+        log.info("stopping")
+        with trio.move_on_after(STOP_WITHIN), suppress(LaneStopped):
+            await lane.runner.handle(ev.StopAsked())
+            await lane.ended.wait()
+        if not lane.ended.is_set():
+            log.warning("the terminal did not let us go within %g s", STOP_WITHIN)
+            nursery.cancel_scope.cancel()
+    await client.aclose()
+
+
+async def _listeners(
+    config: Config, passed: Sequence[int]
+) -> tuple[Sequence[Listener], Sequence[Listener]]:
+    """The terminal's and the till's listeners: StartError."""
+    try:
+        return await _open_listeners(config, passed)
+    except OSError as error:
+        raise StartError(str(error.strerror or error)) from error
+
+
+async def _open_listeners(
+    config: Config, passed: Sequence[int]
+) -> tuple[Sequence[Listener], Sequence[Listener]]:
+    callbacks: Sequence[Listener] = ()
+    if config.lane.mode == "default":
+        callbacks = await listen_tcp(config.listener.bind)
+    if passed:
+        if config.till.sets_access:
+            raise StartError(
+                "till.mode and till.group have no effect on a socket passed by systemd:"
+                " set them in the socket unit, and take them out of the configuration"
+            )
+        return callbacks, [from_fd(fd) for fd in passed]
+    path = Path(config.till.socket)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return callbacks, [listen_unix(path, config.till.permissions, config.till.group)]
+
+
+async def _until_signalled(
+    stop: trio.Event,
+    environ: MutableMapping[str, str],
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Set `stop` at SIGTERM or SIGINT. SIGHUP does not end the daemon."""
+    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    with trio.open_signal_receiver(*signals) as received:
+        task_status.started()
+        async for number in received:
+            if number == signal.SIGHUP:
+                log.warning("SIGHUP: the configuration is read at start only")
+            else:
+                notify("STOPPING=1", environ)
+                stop.set()
+
+
+async def run(config: Config, environ: MutableMapping[str, str]) -> None:
+    """`laned run`: the daemon under systemd or in a terminal window.
+
+    Raises StartError or JournalError, with one line that says what hinders.
+    """
+    journal = open_journal(config)
+    try:
+        async with trio.open_nursery() as nursery:
+            stop = trio.Event()
+            await nursery.start(_until_signalled, stop, environ)
+
+            def ready(lane: Lane) -> None:
+                log.info("lane %s is served on %s", config.lane.name, config.till.socket)
+                notify("READY=1", environ)
+
+            passed = passed_sockets(environ)
+            await serve_lane(config, journal, stop=stop, passed=passed, on_ready=ready)
+            nursery.cancel_scope.cancel()
+    finally:
+        journal.close()

@@ -1,0 +1,59 @@
+"""What each button means now. Presses, LEDs and the labels on the screen all ask here."""
+
+from enum import StrEnum
+
+from laned.lane.state import LaneState, Phase
+
+CONFIRM = "confirm"
+ABORT = "abort"
+APPROVE = "approve"
+
+
+class Meaning(StrEnum):
+    """What a press does (contract, section Buttons)."""
+
+    START = "start"  # ask the terminal for the pending payment
+    CANCEL = "cancel"  # end the payment; nothing is at the terminal
+    ABORT = "abort"  # ask the terminal to abort (money rule 8)
+    APPROVE = "approve"  # the signature is good
+    DECLINE = "decline"  # the signature is not good
+
+
+def meaning(state: LaneState, name: str) -> Meaning | None:
+    """What pressing the button `name` would do now; None: nothing."""
+    prompt = state.prompt
+    if prompt is not None and prompt.kind == "signature":
+        return _meaning_for_signature(state, name)
+    match state.phase:
+        case Phase.PENDING:
+            return {CONFIRM: Meaning.START, ABORT: Meaning.CANCEL}.get(name)
+        case Phase.RETRYING if name == ABORT:
+            return Meaning.CANCEL
+        case Phase.RELOGIN if name == ABORT and between_attempts(state):
+            return Meaning.CANCEL
+        case Phase.PAYING | Phase.DOUBT if name == ABORT:
+            return Meaning.ABORT if _can_ask_to_abort(state) else None
+        case _:
+            return None
+
+
+def _meaning_for_signature(state: LaneState, name: str) -> Meaning | None:
+    if state.config.payment.signature != "button":
+        return None
+    approver = APPROVE if state.config.buttons.approve is not None else CONFIRM
+    return {approver: Meaning.APPROVE, ABORT: Meaning.DECLINE}.get(name)
+
+
+def _can_ask_to_abort(state: LaneState) -> bool:
+    payment = state.payment
+    return payment is not None and not state.unknown and not payment.abort_requested
+
+
+def between_attempts(state: LaneState) -> bool:
+    """Whether the terminal itself refused the newest attempt, and no other one is out."""
+    return state.attempt is not None and state.attempt.refused is not None
+
+
+def lit(state: LaneState) -> frozenset[str]:
+    """The buttons whose press would do something now: their LEDs are lit."""
+    return frozenset(name for name in (CONFIRM, ABORT, APPROVE) if meaning(state, name))

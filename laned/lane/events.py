@@ -1,0 +1,209 @@
+"""What can happen to a lane. Every event is a value; none of them says what follows from it."""
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from laned.lane.payment import Order
+from laned.nexo.messages import (
+    Header,
+    LoginResponse,
+    LogoutResponse,
+    OutputText,
+    PaymentResponse,
+    Receipt,
+    TransactionStatusResponse,
+)
+
+
+class Moment(Struct, frozen=True):
+    """What a step of the lane is given from outside beside the event.
+
+    `monotonic` in seconds decides everything that waits; `wall` (aware, local time zone) is only
+    written down; `token` is 8 random characters, fresh for each step.
+    """
+
+    monotonic: float
+    wall: datetime
+    token: str
+
+
+class Event(Struct, frozen=True):
+    """The base of all events."""
+
+
+# -- The till asks ----------------------------------------------------------------------------
+
+
+class PaymentAsked(Event, frozen=True):
+    """A till wants a payment or refund; its id is not in the journal."""
+
+    order: Order
+
+
+class AbortAsked(Event, frozen=True):
+    """A till wants the unfinished payment `payment_id` to end."""
+
+    payment_id: str
+
+
+class ConfirmAsked(Event, frozen=True):
+    """A till confirms the pending payment in place of the button."""
+
+    payment_id: str
+
+
+class PromptAnswered(Event, frozen=True):
+    """A till answers a prompt."""
+
+    prompt_id: str
+    confirmed: bool
+
+
+class LoginAsked(Event, frozen=True):
+    """A person wants the login session renewed."""
+
+
+class LogoutAsked(Event, frozen=True):
+    """A person wants the session ended; `maintenance` lets the terminal update itself."""
+
+    maintenance: bool
+
+
+# -- Buttons ----------------------------------------------------------------------------------
+
+
+class ButtonPressed(Event, frozen=True):
+    """A debounced press of the button `name`."""
+
+    name: str
+
+
+class ButtonReleased(Event, frozen=True):
+    """The button `name` was let go after a press that counted."""
+
+    name: str
+
+
+# -- The terminal answers (or not) --------------------------------------------------------------
+
+
+class LoginAnswered(Event, frozen=True):
+    """The terminal answered our Login."""
+
+    response: LoginResponse
+
+
+class LoginFailed(Event, frozen=True):
+    """No usable answer to our Login."""
+
+    reason: str
+
+
+class LogoutEnded(Event, frozen=True):
+    """Our Logout was answered, or was not: `response` is None then."""
+
+    response: LogoutResponse | None
+
+
+class PaymentSent(Event, frozen=True):
+    """The PaymentRequest's last byte has left this machine."""
+
+    service_id: str
+
+
+class PaymentAnswered(Event, frozen=True, kw_only=True):
+    """The answer to a PaymentRequest came on its own connection.
+
+    `poi_owner` is the id of the payment in our journal that already has this POITransactionID.
+    """
+
+    service_id: str
+    header: Header
+    response: PaymentResponse
+    poi_owner: str | None = None
+
+
+class PaymentNotSent(Event, frozen=True):
+    """The PaymentRequest certainly did not reach the terminal (money rule 3)."""
+
+    service_id: str
+    reason: str
+
+
+class PaymentLost(Event, frozen=True):
+    """The PaymentRequest may have reached the terminal, but no usable answer came."""
+
+    service_id: str
+    reason: str
+
+
+class StatusAnswered(Event, frozen=True, kw_only=True):
+    """The terminal answered our TransactionStatus; `poi_owner` as in PaymentAnswered."""
+
+    service_id: str
+    response: TransactionStatusResponse
+    poi_owner: str | None = None
+
+
+class StatusFailed(Event, frozen=True):
+    """No usable answer to our TransactionStatus."""
+
+    service_id: str
+    reason: str
+
+
+# -- The terminal posts -------------------------------------------------------------------------
+
+
+class DisplayShown(Event, frozen=True):
+    """The terminal's display shows this."""
+
+    texts: tuple[OutputText, ...]
+
+
+class Printed(Event, frozen=True):
+    """The terminal wants a document printed."""
+
+    receipt: Receipt
+
+
+class InputAsked(Event, frozen=True):
+    """The terminal asks for a confirmation; `key` names this request, `max_time` in seconds."""
+
+    key: str
+    text: str
+    max_time: int | None
+
+
+class InputWithdrawn(Event, frozen=True):
+    """The terminal hung up before its request `key` was answered."""
+
+    key: str
+
+
+class TerminalNotified(Event, frozen=True, kw_only=True):
+    """An EventNotification of the terminal."""
+
+    event: str
+    details: str = ""
+    maintenance_required: bool = False
+
+
+# -- The box itself -----------------------------------------------------------------------------
+
+
+class TimePassed(Event, frozen=True):
+    """A time that the state waits for may have come."""
+
+
+class HardwareReported(Event, frozen=True):
+    """The health of a part of our hardware changed."""
+
+    part: Literal["display", "buttons"]
+    health: str
+
+
+class StopAsked(Event, frozen=True):
+    """The daemon is to stop in good order (money rule 12)."""

@@ -1,0 +1,302 @@
+"""The lane's transitions, all of them, in one table: what each event does in each phase.
+
+Theory of operation
+-------------------
+A lane is in exactly one `Phase`. Five phases have nothing unfinished, and only in them may a Login
+or Logout start freely (money rule 5)::
+
+    OFFLINE --time--> LOGGING_IN --answered--> READY --asked--> LOGGING_OUT --> LOGGED_OUT
+       ^------failed-----+                       ^                                 |
+       +-----------------------------------------+------------ login asked --------+
+
+From READY a payment goes through the phases that have one unfinished payment::
+
+    READY --asked--> PENDING --confirmed--> PAYING --answered--> READY     (or straight to PAYING)
+    PAYING --refused: Busy, no session--> RETRYING --time--> PAYING        (a new attempt)
+    PAYING --answer lost--> DOUBT --status answered--> READY
+    PAYING, RETRYING, DOUBT --status says no session--> RELOGIN --> PAYING or DOUBT
+
+At start an unfinished payment puts the lane into DOUBT (`laned.lane.start`). STOPPED ends it all.
+
+Two things run beside the phase. A question to the terminal (`asking`, `ask_at`) may be out while
+the PaymentRequest is still unanswered; the first conclusive answer wins. A prompt may be open in
+any phase with an unfinished payment, because the terminal may ask for a signature even while laned
+is in doubt.
+
+Every cell holds an action, a `Refuse`, or an `Ignore` with its reason. Actions change a `Turn`,
+which becomes a `Step`: the new state, then what to record, then what to send. The order in which
+the runner carries that out (record, publish, send, answer) is money rule 1.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from laned.lane import attempts, outcome, prompts, recovery, session, timers, wishes
+from laned.lane import events as ev
+from laned.lane.payment import PaymentState, Problem
+from laned.lane.state import LaneState, Phase, Shown
+from laned.lane.turn import Step, Turn
+from laned.nexo.messages import OutputText
+
+Action = Callable[[Turn, Any], None]
+
+OFFLINE, LOGGING_IN, READY = Phase.OFFLINE, Phase.LOGGING_IN, Phase.READY
+LOGGING_OUT, LOGGED_OUT, PENDING = Phase.LOGGING_OUT, Phase.LOGGED_OUT, Phase.PENDING
+PAYING, RETRYING, DOUBT = Phase.PAYING, Phase.RETRYING, Phase.DOUBT
+RELOGIN, STOPPED = Phase.RELOGIN, Phase.STOPPED
+
+IDLE = (OFFLINE, LOGGING_IN, READY, LOGGING_OUT, LOGGED_OUT)
+ATTEMPTED = (PAYING, RETRYING, DOUBT, RELOGIN)
+UNFINISHED = (PENDING, *ATTEMPTED)
+
+
+class Ignore:
+    """A cell in which the event changes nothing, and why."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def __call__(self, turn: Turn, event: ev.Event) -> None:
+        """Change nothing."""
+
+
+class Refuse:
+    """A cell in which what was asked is refused with a code of the till API."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        self.code = code
+        self.detail = detail
+
+    def __call__(self, turn: Turn, event: ev.Event) -> None:
+        """Refuse."""
+        turn.refuse(self.code, self.detail)
+
+
+def _row(cells: Mapping[Phase | tuple[Phase, ...], Action]) -> dict[Phase, Action]:
+    """One event's cells; each phase exactly once."""
+    row: dict[Phase, Action] = {}
+    for phases, action in cells.items():
+        for phase in phases if isinstance(phases, tuple) else (phases,):
+            assert phase not in row, f"two cells for {phase}"
+            row[phase] = action
+    assert set(row) == set(Phase), f"no cell for {set(Phase) - set(row)}"
+    return row
+
+
+# -- Actions that only note what came --------------------------------------------------------------
+
+
+def _display_shown(turn: Turn, event: ev.DisplayShown) -> None:
+    turn.heard()
+    turn.change(shown=shown(event.texts))
+
+
+def shown(texts: tuple[OutputText, ...]) -> Shown:
+    """The texts of one DisplayRequest as lines; the first id found stands for all of them."""
+    lines = tuple(line for text in texts for line in text.text.splitlines() or [""])
+    return Shown(lines, next((text.code for text in texts if text.code is not None), None))
+
+
+def _heard(turn: Turn, event: ev.Event) -> None:
+    turn.heard()
+
+
+def _notified(turn: Turn, event: ev.TerminalNotified) -> None:
+    turn.heard()
+    if event.event == "Abort":  # the terminal cancels what it asked of us
+        prompts.close(turn, None, "terminal")
+    elif event.event in ("Shutdown", "Initialised") and turn.state.phase in (PAYING, DOUBT):
+        turn.change(ask_at=turn.now.monotonic)  # only ever a reason to ask: money rule 5
+
+
+def _hardware(turn: Turn, event: ev.HardwareReported) -> None:
+    hardware = turn.state.hardware
+    if event.part == "display":
+        turn.change(hardware=type(hardware)(display=event.health, buttons=hardware.buttons))
+    else:
+        turn.change(hardware=type(hardware)(display=hardware.display, buttons=event.health))
+
+
+def _stop_pending(turn: Turn, event: ev.StopAsked) -> None:
+    turn.change(stopping=True)
+    attempts.cancel(turn, "the daemon stopped")
+
+
+def _stop_retrying(turn: Turn, event: ev.StopAsked) -> None:
+    turn.change(stopping=True)
+    error = Problem(turn.attempt.refused or "", "the daemon stopped")
+    outcome.finish(turn, PaymentState.FAILED, error)
+
+
+# -- The table ----------------------------------------------------------------------------------
+
+_gone = Ignore("the daemon is stopping; the next start asks the terminal")
+_no_payment = Ignore("no payment is unfinished")
+_not_out = Ignore("no such request is out in this phase: the answer came too late to matter")
+_ended = Refuse("terminal_unavailable", "the daemon is stopping")
+_busy = Refuse("lane_busy", "a payment is not finished")
+_no_session = Refuse("terminal_unavailable", "there is no session with the terminal")
+_not_running = Refuse("not_abortable", "the payment is not running")
+_no_pending = Refuse("not_pending", "the payment is not pending")
+_no_prompt = Refuse("prompt_closed", "no prompt is open")
+
+TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
+    # what tills and people ask
+    ev.PaymentAsked: _row(
+        {
+            READY: attempts.begin,
+            (OFFLINE, LOGGING_IN, LOGGING_OUT, LOGGED_OUT): _no_session,
+            UNFINISHED: wishes.refuse_payment,
+            STOPPED: _ended,
+        }
+    ),
+    ev.AbortAsked: _row({UNFINISHED: wishes.abort_asked, (*IDLE, STOPPED): _not_running}),
+    ev.ConfirmAsked: _row(
+        {PENDING: wishes.confirm_asked, (*IDLE, *ATTEMPTED, STOPPED): _no_pending}
+    ),
+    ev.PromptAnswered: _row({UNFINISHED: wishes.prompt_answered, (*IDLE, STOPPED): _no_prompt}),
+    ev.LoginAsked: _row(
+        {
+            (OFFLINE, READY, LOGGED_OUT): session.log_in,
+            LOGGING_IN: Ignore("a Login is out already; its outcome answers both"),
+            LOGGING_OUT: Refuse("lane_busy", "a Logout is under way"),
+            UNFINISHED: _busy,
+            STOPPED: _ended,
+        }
+    ),
+    ev.LogoutAsked: _row(
+        {
+            READY: session.log_out,
+            (OFFLINE, LOGGED_OUT): session.stay_logged_out,
+            LOGGING_IN: Refuse("lane_busy", "a Login is under way"),
+            LOGGING_OUT: Ignore("a Logout is out already; its outcome answers both"),
+            UNFINISHED: _busy,
+            STOPPED: _ended,
+        }
+    ),
+    ev.ButtonPressed: _row({UNFINISHED: wishes.button_pressed, (*IDLE, STOPPED): _no_payment}),
+    ev.ButtonReleased: _row({tuple(Phase): Ignore("only a press means something")}),
+    # what the terminal answers
+    ev.LoginAnswered: _row(
+        {
+            LOGGING_IN: session.logged_in,
+            RELOGIN: recovery.logged_in_again,
+            (OFFLINE, READY, LOGGING_OUT, LOGGED_OUT): _not_out,
+            (PENDING, PAYING, RETRYING, DOUBT): _not_out,
+            STOPPED: _gone,
+        }
+    ),
+    ev.LoginFailed: _row(
+        {
+            LOGGING_IN: session.login_failed,
+            RELOGIN: recovery.login_failed,
+            (OFFLINE, READY, LOGGING_OUT, LOGGED_OUT): _not_out,
+            (PENDING, PAYING, RETRYING, DOUBT): _not_out,
+            STOPPED: _gone,
+        }
+    ),
+    ev.LogoutEnded: _row(
+        {
+            LOGGING_OUT: session.logged_out,
+            (OFFLINE, LOGGING_IN, READY, LOGGED_OUT, *UNFINISHED): _not_out,
+            STOPPED: _gone,
+        }
+    ),
+    ev.PaymentSent: _row(
+        {
+            ATTEMPTED: attempts.payment_sent,
+            (*IDLE, PENDING): _no_payment,
+            STOPPED: _gone,
+        }
+    ),
+    ev.PaymentAnswered: _row(
+        {
+            (PAYING, DOUBT, RELOGIN): attempts.payment_answered,
+            RETRYING: Ignore("the terminal refused this attempt already"),
+            (*IDLE, PENDING): Ignore("a question was answered first, and the payment is final"),
+            STOPPED: _gone,
+        }
+    ),
+    ev.PaymentNotSent: _row(
+        {
+            PAYING: attempts.payment_not_sent,
+            (RETRYING, DOUBT, RELOGIN): _not_out,
+            (*IDLE, PENDING): _no_payment,
+            STOPPED: _gone,
+        }
+    ),
+    ev.PaymentLost: _row(
+        {
+            PAYING: attempts.payment_lost,
+            (RETRYING, DOUBT, RELOGIN): Ignore("what matters now is what the questions bring"),
+            (*IDLE, PENDING): _no_payment,
+            STOPPED: _gone,
+        }
+    ),
+    ev.StatusAnswered: _row(
+        {
+            (PAYING, RETRYING, DOUBT): recovery.status_answered,
+            RELOGIN: Ignore("no question is out while a Login is"),
+            (*IDLE, PENDING): _no_payment,
+            STOPPED: _gone,
+        }
+    ),
+    ev.StatusFailed: _row(
+        {
+            (PAYING, RETRYING, DOUBT): recovery.status_failed,
+            RELOGIN: Ignore("no question is out while a Login is"),
+            (*IDLE, PENDING): _no_payment,
+            STOPPED: _gone,
+        }
+    ),
+    # what the terminal posts
+    ev.DisplayShown: _row({tuple(Phase): _display_shown}),
+    ev.Printed: _row(
+        {ATTEMPTED: _heard, (*IDLE, PENDING, STOPPED): Ignore("told to the till, decides nothing")}
+    ),
+    ev.InputAsked: _row(
+        {ATTEMPTED: prompts.input_asked, (*IDLE, PENDING, STOPPED): prompts.answer_false}
+    ),
+    ev.InputWithdrawn: _row(
+        {ATTEMPTED: prompts.input_withdrawn, (*IDLE, PENDING, STOPPED): _no_payment}
+    ),
+    ev.TerminalNotified: _row(
+        {
+            ATTEMPTED: _notified,
+            (*IDLE, PENDING, STOPPED): Ignore("told to the till, decides nothing"),
+        }
+    ),
+    # the box itself
+    ev.TimePassed: _row(
+        {
+            OFFLINE: session.login_due,
+            PENDING: timers.confirmation_due,
+            ATTEMPTED: timers.payment_due,
+            (LOGGING_IN, READY, LOGGING_OUT, LOGGED_OUT): Ignore("nothing is waited for"),
+            STOPPED: _gone,
+        }
+    ),
+    ev.HardwareReported: _row({tuple(Phase): _hardware}),
+    ev.StopAsked: _row(
+        {
+            (OFFLINE, READY, LOGGED_OUT): session.leave,
+            LOGGING_IN: session.leave,
+            LOGGING_OUT: session.leave_after_logout,
+            PENDING: _stop_pending,
+            RETRYING: _stop_retrying,
+            (PAYING, DOUBT, RELOGIN): session.leave_to_the_terminal,
+            STOPPED: Ignore("stopped already"),
+        }
+    ),
+}
+
+
+def handle(state: LaneState, event: ev.Event, now: ev.Moment) -> Step:
+    """Take one step: what `event` makes of `state`. Pure; anything but a value is a bug."""
+    turn = Turn(state, now)
+    TABLE[type(event)][state.phase](turn, event)
+    if turn.refusal is not None:
+        return Step(state=state, refusal=turn.refusal)
+    if turn.state.session is not state.session:
+        turn.change(since=turn.utc)
+    return Step(state=turn.state, effects=tuple(turn.effects))

@@ -1,0 +1,206 @@
+"""A payment as the till sees it and as the journal keeps it: one object for both.
+
+The fields and their meaning are the contract's ("Payment", "States"). What the lane needs beside
+them while a payment is unfinished (`Order`, `Attempt`) is kept apart.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from laned.nexo.messages import AmountsResp, CardData, Receipt
+
+
+class PaymentState(StrEnum):
+    """Where a payment stands."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    UNKNOWN = "unknown"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    ABORTED = "aborted"
+    FAILED = "failed"
+    REVERSED = "reversed"
+
+
+FINAL = frozenset(
+    {
+        PaymentState.APPROVED,
+        PaymentState.DECLINED,
+        PaymentState.ABORTED,
+        PaymentState.FAILED,
+        PaymentState.REVERSED,
+    }
+)
+
+PaymentKind = Literal["payment", "refund"]
+Confirm = Literal["none", "button"]
+Signature = Literal["approved", "declined"]
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """What a till asked for, defaults filled in. `id` is the till's own, unique for ever.
+
+    `fingerprint` is of what the till itself wrote, before the defaults were filled in: a till that
+    repeats itself is understood even when the configuration's defaults have changed meanwhile.
+    """
+
+    id: str
+    type: PaymentKind
+    amount: Decimal
+    currency: str
+    cash_back: Decimal | None = None
+    confirm: Confirm = "none"
+    reference: str | None = None
+    token: bool = False
+    fingerprint: str = ""
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """One try at the terminal, as it was sent: money rule 2 compares answers with it.
+
+    `serial` is the terminal that it was sent to, `refused` the condition with which the
+    PaymentResponse itself turned it away (Busy, NotAllowed, LoggedOut), `session_lost` whether the
+    terminal lost its login session since.
+    """
+
+    service_id: str
+    transaction_id: str
+    sale_id: str
+    poi_id: str
+    address: str
+    serial: str
+    refused: str | None = None
+    session_lost: bool = False
+
+
+class AttemptIDs(Struct, frozen=True):
+    """An attempt as the till sees it."""
+
+    service_id: str
+    transaction_id: str
+
+
+class Problem(Struct, frozen=True):
+    """Why something did not end well: nexo's ErrorCondition or one of laned's own, and a text."""
+
+    condition: str
+    message: str = ""
+
+
+class Card(Struct, frozen=True, kw_only=True):
+    """The card as the terminal described it; the PAN is always masked."""
+
+    brand: str
+    masked_pan: str
+    entry_mode: str
+    token: str | None = None
+
+
+class POITransaction(Struct, frozen=True):
+    """The terminal's own identity of the transaction; `timestamp` verbatim."""
+
+    id: str
+    timestamp: str
+
+
+class ReceiptText(Struct, frozen=True):
+    """A receipt: printable lines, and the terminal's document they came from."""
+
+    lines: tuple[str, ...]
+    data: dict[str, Any] | None = None
+
+
+class Receipts(Struct, frozen=True):
+    """The customer's and the merchant's receipt, as far as the terminal sent them."""
+
+    customer: ReceiptText | None = None
+    merchant: ReceiptText | None = None
+
+
+class Reversal(Struct, frozen=True, kw_only=True):
+    """A reversal of an approved payment."""
+
+    state: Literal["processing", "done", "refused", "unknown"]
+    reason: Literal["MerchantCancel", "Malfunction"]
+    error: Problem | None = None
+    receipts: Receipts = Receipts()
+
+
+class Resolved(Struct, frozen=True):
+    """A person's verdict on an unknown payment."""
+
+    by: int
+    note: str
+    at: datetime
+
+
+class Payment(Struct, frozen=True, kw_only=True):
+    """A payment or refund, as every answer, event and journal row shows it."""
+
+    id: str
+    type: PaymentKind
+    amount: Decimal
+    currency: str
+    cash_back: Decimal | None = None
+    state: PaymentState
+    abort_requested: bool = False
+    created_at: datetime
+    updated_at: datetime
+    attempts: tuple[AttemptIDs, ...] = ()
+    error: Problem | None = None
+    card: Card | None = None
+    authorized_amount: Decimal | None = None
+    tip_amount: Decimal | None = None
+    approval_code: str | None = None
+    poi_transaction: POITransaction | None = None
+    receipts: Receipts = Receipts()
+    signature: Signature | None = None
+    reversal: Reversal | None = None
+    resolved: Resolved | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether the payment's outcome is known and nothing of it runs any more."""
+        return self.state in FINAL and (
+            self.reversal is None or self.reversal.state in ("done", "refused")
+        )
+
+
+def card_from(data: CardData | None) -> Card | None:
+    """The till's view of the terminal's CardData."""
+    if data is None:
+        return None
+    return Card(
+        brand=data.brand,
+        masked_pan=data.masked_pan,
+        entry_mode=data.entry_mode,
+        token=data.token,
+    )
+
+
+def receipts_from(receipts: tuple[Receipt, ...]) -> Receipts:
+    """The till's view of the terminal's receipts; the first of each kind counts."""
+    found: dict[str, ReceiptText] = {}
+    for receipt in receipts:
+        found.setdefault(receipt.qualifier, ReceiptText(receipt.lines, receipt.data))
+    return Receipts(
+        customer=found.get("CustomerReceipt"),
+        merchant=found.get("CashierReceipt"),
+    )
+
+
+def settles(order: Decimal, currency: str, amounts: AmountsResp | None) -> bool:
+    """Whether a Success charged what was asked: money rule 6.
+
+    AuthorizedAmount less TipAmount is the amount, and the currency is the same. The schema lets
+    the terminal leave the currency out; then it is the request's.
+    """
+    if amounts is None:
+        return False
+    charged = amounts.authorized_amount - (amounts.tip_amount or Decimal(0))
+    return charged == order and amounts.currency in (None, currency)

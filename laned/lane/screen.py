@@ -1,0 +1,85 @@
+"""What the lane's own display shows, as a view of the state: words and meaning, no pixels."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from laned.lane.buttons import ABORT, CONFIRM, Meaning, meaning
+from laned.lane.state import LaneState, Phase
+from laned.lane.texts import Text
+from laned.lane.views import display, own_text, say
+
+_LABELS: dict[Meaning, Text] = {
+    Meaning.START: "start",
+    Meaning.CANCEL: "cancel",
+    Meaning.ABORT: "abort",
+    Meaning.APPROVE: "approve",
+    Meaning.DECLINE: "decline",
+}
+
+
+class Icon(StrEnum):
+    """The sign beside the text, for what the customer must know at a glance."""
+
+    NONE = ""
+    OFFLINE = "offline"
+    WAIT = "wait"
+    CARD = "card"
+    SIGNATURE = "signature"
+    WARNING = "warning"
+
+
+class Screen(Struct, frozen=True, kw_only=True):
+    """One screen: text lines, the amount, and what each button does now ("" = nothing)."""
+
+    lines: tuple[str, ...]
+    amount: str = ""
+    confirm: str = ""
+    abort: str = ""
+    icon: Icon = Icon.NONE
+
+
+def screen(state: LaneState) -> Screen:
+    """The screen of a state."""
+    return Screen(
+        lines=display(state).lines,
+        amount=_amount(state),
+        confirm=_label(state, CONFIRM),
+        abort=_label(state, ABORT),
+        icon=_icon(state),
+    )
+
+
+def farewell(state: LaneState) -> Screen:
+    """The screen that stays when the daemon has ended."""
+    return Screen(lines=(say(state, "out_of_service"),), icon=Icon.OFFLINE)
+
+
+def _amount(state: LaneState) -> str:
+    payment = state.payment
+    if payment is None:
+        return ""
+    amount = str(payment.amount)
+    if state.config.display.texts_language(state.config.lane) != "en":
+        amount = amount.replace(".", ",")
+    sign = "-" if payment.type == "refund" else ""
+    return f"{sign}{amount} {payment.currency}"
+
+
+def _label(state: LaneState, button: str) -> str:
+    means = meaning(state, button)
+    return say(state, _LABELS[means]) if means else ""
+
+
+def _icon(state: LaneState) -> Icon:
+    if state.prompt is not None and state.prompt.kind == "signature":
+        return Icon.SIGNATURE
+    match own_text(state):
+        case "offline" | "closed" | "out_of_service":
+            return Icon.OFFLINE
+        case "please_wait" | "maintenance":
+            return Icon.WAIT
+        case "checking":
+            return Icon.WARNING
+        case _:
+            return Icon.CARD if state.phase is Phase.PAYING else Icon.NONE

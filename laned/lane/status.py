@@ -1,0 +1,51 @@
+"""TransactionStatus: asking the terminal what became of the newest attempt (money rule 3)."""
+
+from laned.lane.payment import PaymentState
+from laned.lane.state import Phase
+from laned.lane.turn import Turn
+from laned.nexo.messages import Category, MessageReference, TransactionStatusRequest
+
+SLOW_INTERVAL = 30.0  # seconds between questions whose answer will hardly change
+
+
+def ask(turn: Turn) -> None:
+    """Ask after the newest attempt, by its ServiceID, at the terminal that it was sent to."""
+    attempt = turn.attempt
+    request = TransactionStatusRequest(
+        reference=MessageReference(
+            category=Category.PAYMENT,
+            service_id=attempt.service_id,
+            sale_id=attempt.sale_id,
+            poi_id=attempt.poi_id,
+        )
+    )
+    timeout = turn.state.config.terminal.status_timeout
+    asking = turn.send(Category.TRANSACTION_STATUS, request, timeout=timeout, attempt=attempt)
+    turn.change(asking=asking, ask_at=None)
+
+
+def ask_later(turn: Turn, seconds: float | None = None) -> None:
+    """Ask (again) in `seconds`, by default after terminal.retry_interval."""
+    wait = turn.state.config.terminal.retry_interval if seconds is None else seconds
+    turn.change(asking=None, ask_at=turn.now.monotonic + wait)
+
+
+def in_doubt(turn: Turn) -> None:
+    """The attempt's own answer will not come any more: from here on only questions help."""
+    turn.change(phase=Phase.DOUBT)
+    if turn.state.asking is None:
+        ask(turn)
+
+
+def not_known(turn: Turn, **why: object) -> None:
+    """Say that the outcome is not known."""
+    turn.change(running=False)
+    if not turn.state.unknown or why:
+        turn.change_payment(state=PaymentState.UNKNOWN, **why)
+
+
+def runs(turn: Turn) -> None:
+    """The terminal says that it is still at it."""
+    turn.change(running=True, not_found_at=None)
+    if turn.state.unknown:
+        turn.change_payment(state=PaymentState.PROCESSING)

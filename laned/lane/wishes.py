@@ -1,0 +1,76 @@
+"""What people want: tills by the API, customers and attendants by the buttons."""
+
+from laned.lane import attempts, prompts
+from laned.lane.buttons import Meaning, meaning
+from laned.lane.events import AbortAsked, ButtonPressed, ConfirmAsked, PaymentAsked, PromptAnswered
+from laned.lane.state import AnsweredBy, Phase
+from laned.lane.turn import Turn
+
+
+def refuse_payment(turn: Turn, event: PaymentAsked) -> None:
+    """Another payment is unfinished."""
+    if turn.state.unknown:
+        turn.refuse("outcome_unknown", "the outcome of another payment is not known yet")
+    else:
+        turn.refuse("lane_busy", "another payment is not finished")
+
+
+def button_pressed(turn: Turn, event: ButtonPressed) -> None:
+    """A button is pressed while a payment is unfinished."""
+    match meaning(turn.state, event.name):
+        case Meaning.START:
+            _start(turn, "button")
+        case Meaning.CANCEL:
+            _cancel(turn, "button")
+        case Meaning.ABORT:
+            attempts.request_abort(turn)
+        case Meaning.APPROVE:
+            prompts.close(turn, answer=True, by="button")
+        case Meaning.DECLINE:
+            prompts.close(turn, answer=False, by="button")
+        case None:
+            pass
+
+
+def prompt_answered(turn: Turn, event: PromptAnswered) -> None:
+    """A till answers a prompt."""
+    prompt = turn.state.prompt
+    if prompt is None or prompt.id != event.prompt_id:
+        turn.refuse("prompt_closed", f"prompt {event.prompt_id} is not open")
+    elif prompt.kind == "signature":
+        prompts.close(turn, event.confirmed, "till")
+    elif event.confirmed:
+        _start(turn, "till")
+    else:
+        _cancel(turn, "till")
+
+
+def confirm_asked(turn: Turn, event: ConfirmAsked) -> None:
+    """A till confirms the pending payment."""
+    if event.payment_id == turn.payment.id:
+        _start(turn, "till")
+    else:
+        turn.refuse("not_pending", f"payment {event.payment_id} is not pending")
+
+
+def abort_asked(turn: Turn, event: AbortAsked) -> None:
+    """A till wants the payment to end; what becomes of it is the terminal's to say."""
+    prompt = turn.state.prompt
+    if event.payment_id != turn.payment.id:
+        turn.refuse("not_abortable", f"payment {event.payment_id} is not running")
+    elif turn.state.phase is Phase.PENDING:
+        _cancel(turn, "till")
+    elif prompt is not None and prompt.kind == "signature":
+        prompts.close(turn, answer=False, by="till")
+    else:
+        attempts.request_abort(turn)
+
+
+def _start(turn: Turn, by: AnsweredBy) -> None:
+    prompts.close(turn, answer=True, by=by)
+    attempts.attempt(turn)
+
+
+def _cancel(turn: Turn, by: AnsweredBy) -> None:
+    prompts.close(turn, answer=False, by=by)
+    attempts.cancel(turn, "before the terminal was asked")

@@ -1,0 +1,345 @@
+"""The runner: the one task that owns the lane.
+
+For each event, in this order: handle, record (on disk), publish, send, answer (money rule 1).
+Whoever waits for an event to be handled is answered last, so nobody is told anything that is not on
+disk. A bug in here ends the daemon; the journal carries on from where it stood.
+"""
+
+import logging
+import math
+import secrets
+import string
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+import msgspec
+import trio
+from msgspec import Struct
+
+from laned.journal import Journal, JournalError
+from laned.lane import events as ev
+from laned.lane.answers import Exchange, event_for
+from laned.lane.effects import Record, Send
+from laned.lane.machine import handle
+from laned.lane.news import News, news
+from laned.lane.payment import Payment
+from laned.lane.state import LaneState, Phase
+from laned.lane.turn import Refusal, Step
+from laned.nexo.messages import Category, Message, PaymentResponse
+from laned.offload import Offload
+
+log = logging.getLogger("laned.lane")
+T = TypeVar("T")
+
+INBOX: Final = 256  # events that may wait to be handled
+HISTORY: Final = 1000  # news kept for tills that come back
+NEWS_PER_LIFE: Final = 1_000_000_000  # news ids of one run; the next run's are all higher
+_LETTERS: Final = string.ascii_letters + string.digits
+
+
+class Terminal(Protocol):
+    """Whoever carries messages to the terminal (`laned.terminal.TerminalClient`)."""
+
+    async def exchange(
+        self, message: Message, address: str, within: float, sent: Callable[[], Awaitable[None]]
+    ) -> Exchange:
+        """Send a message, and say how it ended; `sent` when the last byte has left."""
+        ...
+
+
+class LaneStopped(Exception):  # noqa: N818 - not an error: the lane has ended in good order
+    """The lane handles no more events."""
+
+
+class Handled(Struct, frozen=True):
+    """What became of an event: refused or not, and the payment that was there already."""
+
+    refusal: Refusal | None = None
+    repeated: Payment | None = None
+
+
+class Told(Struct, frozen=True):
+    """News with its id, which grows from life to life."""
+
+    id: int
+    news: News
+
+
+def real_moment() -> ev.Moment:
+    """Now, by this machine's clocks."""
+    return ev.Moment(
+        monotonic=trio.current_time(),
+        wall=datetime.now().astimezone(),
+        token="".join(secrets.choice(_LETTERS) for _ in range(8)),
+    )
+
+
+class _Inquiry:
+    """An event in the inbox, and whoever waits for it."""
+
+    def __init__(self, event: ev.Event) -> None:
+        self.event = event
+        self.done = trio.Event()
+        self.handled: Handled | None = None
+
+
+class _Waiter(Generic[T]):
+    def __init__(self, view: Callable[[LaneState], T | None]) -> None:
+        self.view = view
+        self.done = trio.Event()
+        self.found: T | None = None
+
+
+class Runner:
+    """Owns the lane: its state, its inbox, and everybody who watches it."""
+
+    def __init__(
+        self,
+        first: Step,
+        *,
+        life: int,
+        journal: Journal,
+        offload: Offload,
+        terminal: Terminal,
+        moment: Callable[[], ev.Moment] = real_moment,
+    ) -> None:
+        self.state = first.state
+        self._first = first
+        self._journal = journal
+        self._offload = offload
+        self._terminal = terminal
+        self._moment = moment
+        self._inbox, self._events = trio.open_memory_channel[_Inquiry](INBOX)
+        self._asking: set[_Inquiry] = set()
+        self._waiters: set[_Waiter[Any]] = set()
+        self._published = trio.Event()
+        self._last_id = life * NEWS_PER_LIFE
+        self._first_id = self._last_id + 1
+        self._history: deque[Told] = deque(maxlen=HISTORY)
+        self.stopped = trio.Event()
+
+    # -- The lane's own task
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Handle events until the lane has stopped; cancels what is still on its way then."""
+        try:
+            async with trio.open_nursery() as nursery:
+                await self._carry_out(self._first, None, nursery)
+                task_status.started()
+                while self.state.phase is not Phase.STOPPED:
+                    await self._next(nursery)
+                nursery.cancel_scope.cancel()
+        finally:
+            self.stopped.set()
+            self._published.set()
+            self._events.close()
+            for inquiry in self._asking:
+                inquiry.done.set()  # unhandled: LaneStopped
+
+    async def _next(self, nursery: trio.Nursery) -> None:
+        wake_at = self.state.wake_at
+        inquiry = _Inquiry(ev.TimePassed())
+        with trio.move_on_at(math.inf if wake_at is None else wake_at):
+            inquiry = await self._events.receive()
+        inquiry.handled = await self._handle(inquiry.event, nursery)
+        inquiry.done.set()
+
+    async def _handle(self, event: ev.Event, nursery: trio.Nursery) -> Handled:
+        if isinstance(event, ev.PaymentAsked):
+            earlier = await self._earlier(event)
+            if earlier is not None:
+                return earlier
+        step = handle(self.state, await self._with_owner(event), self._moment())
+        if step.refusal is not None:
+            return Handled(step.refusal)
+        try:
+            await self._carry_out(step, event, nursery)
+        except JournalError as error:
+            if not isinstance(event, ev.PaymentAsked):
+                raise
+            log.error("payment %s is refused: %s", event.order.id, error)
+            return Handled(Refusal(code="journal_unavailable", detail=str(error)))
+        return Handled()
+
+    async def _earlier(self, event: ev.PaymentAsked) -> Handled | None:
+        """The answer to a payment whose id is taken: in this task, so that no two can race."""
+        order = event.order
+        try:
+            stored = await self._offload(lambda: self._journal.find(order.id))
+        except JournalError as error:
+            return Handled(Refusal(code="journal_unavailable", detail=str(error)))
+        if stored is None:
+            return None
+        if stored.same(order):
+            return Handled(repeated=stored.payment)
+        detail = f"payment {order.id} exists with other content"
+        return Handled(Refusal(code="payment_conflict", detail=detail))
+
+    async def _with_owner(self, event: ev.Event) -> ev.Event:
+        """Name the payment that already has the answer's POITransactionID (money rule 2)."""
+        match event:
+            case ev.PaymentAnswered(response=response):
+                found = response
+            case ev.StatusAnswered(response=status) if status.repeated is not None:
+                if not isinstance(status.repeated.body, PaymentResponse):
+                    return event
+                found = status.repeated.body
+            case _:
+                return event
+        poi = found.poi_transaction
+        if poi is None:
+            return event
+        owner = await self._offload(lambda: self._journal.owner_of(poi.transaction_id))
+        return msgspec.structs.replace(event, poi_owner=owner)
+
+    async def _carry_out(self, step: Step, event: ev.Event | None, nursery: trio.Nursery) -> None:
+        entries = [effect.entry for effect in step.effects if isinstance(effect, Record)]
+        if entries:
+            await self._offload(lambda: self._journal.write(entries))
+        before, self.state = self.state, step.state
+        self._publish(before, event)
+        for effect in step.effects:
+            if isinstance(effect, Send):
+                nursery.start_soon(self._send, effect)
+
+    async def _send(self, send: Send) -> None:
+        header = send.message.header
+
+        async def sent() -> None:
+            if header.category == Category.PAYMENT:
+                await self._submit(ev.PaymentSent(header.service_id or ""))
+
+        exchange = await self._terminal.exchange(send.message, send.address, send.timeout, sent)
+        event = event_for(send, exchange)
+        if event is not None:
+            await self._submit(event)
+
+    async def _submit(self, event: ev.Event) -> None:
+        await self._inbox.send(_Inquiry(event))
+
+    # -- For those who bring events
+
+    async def handle(self, event: ev.Event) -> Handled:
+        """Have `event` handled, and wait until it is on disk and published: LaneStopped."""
+        inquiry = _Inquiry(event)
+        self._asking.add(inquiry)
+        try:
+            await self._inbox.send(inquiry)
+            await inquiry.done.wait()
+        except trio.BrokenResourceError:
+            raise LaneStopped from None
+        finally:
+            self._asking.discard(inquiry)
+        if inquiry.handled is None:
+            raise LaneStopped
+        return inquiry.handled
+
+    def submit_nowait(self, event: ev.Event) -> None:
+        """Bring an event that nobody waits for; dropped when the lane is hopelessly behind."""
+        try:
+            self._inbox.send_nowait(_Inquiry(event))
+        except trio.WouldBlock:
+            log.warning("%s dropped: %d events are waiting", type(event).__name__, INBOX)
+        except trio.BrokenResourceError:
+            pass  # the lane has stopped
+
+    # -- For those who watch
+
+    def _publish(self, before: LaneState, event: ev.Event | None) -> None:
+        for item in news(before, event, self.state):
+            self._last_id += 1
+            self._history.append(Told(self._last_id, item))
+            _log(item)
+        for waiter in list(self._waiters):
+            waiter.found = waiter.view(self.state)
+            if waiter.found is not None:
+                self._waiters.discard(waiter)
+                waiter.done.set()
+        published, self._published = self._published, trio.Event()
+        published.set()
+
+    async def until(self, view: Callable[[LaneState], T | None]) -> T:
+        """Wait until `view` gives something; it is looked at for every published state."""
+        found = view(self.state)
+        if found is not None:
+            return found
+        waiter = _Waiter(view)
+        self._waiters.add(waiter)
+        try:
+            await waiter.done.wait()
+        finally:
+            self._waiters.discard(waiter)
+        assert waiter.found is not None
+        return waiter.found
+
+    async def changes(self, view: Callable[[LaneState], T]) -> AsyncIterator[T]:
+        """What `view` gives now and whenever that changes; steps in between may be skipped."""
+        seen: list[T] = []
+        while True:
+            published = self._published
+            value = view(self.state)
+            if [value] != seen:
+                seen = [value]
+                yield value
+            if not self.stopped.is_set():
+                await published.wait()
+            elif view(self.state) == value:
+                return
+
+    def position(self, after: int | None) -> int:
+        """Where `listen` can go on for someone whose last news was `after`.
+
+        An id that is not of this run, or older than the history, goes on with what comes next.
+        """
+        oldest = self._history[0].id if self._history else self._last_id + 1
+        known = after is not None and max(self._first_id, oldest) - 1 <= after <= self._last_id
+        return after if after is not None and known else self._last_id
+
+    async def listen(self, after: int) -> AsyncIterator[Told]:
+        """News after the position `after`, then live; ends when the lane stops.
+
+        It also ends for a listener who has fallen behind the history.
+        """
+        while True:
+            published = self._published
+            for told in self._since(after):
+                if told.id != after + 1:
+                    return  # fell out of the history: the till starts over with the whole lane
+                after = told.id
+                yield told
+            if self.stopped.is_set() and after == self._last_id:
+                return
+            if after == self._last_id:
+                await published.wait()
+
+    def _since(self, after: int) -> list[Told]:
+        missing = min(self._last_id - after, len(self._history))
+        return [self._history[-n] for n in range(missing, 0, -1)]
+
+
+def _log(item: News) -> None:
+    """One line for what a person may want to know later; never what a display or receipt shows."""
+    match item.data:
+        case Payment() as payment:
+            error = f" {payment.error.condition} {payment.error.message}" if payment.error else ""
+            level = logging.WARNING if payment.state == "unknown" else logging.INFO
+            log.log(
+                level,
+                "payment %s %s %s %s%s",
+                payment.id,
+                payment.amount,
+                payment.currency,
+                payment.state,
+                error,
+            )
+        case data if item.name == "session":
+            log.info("session %s %s", data.state, data.reason)
+        case data if item.name in ("hardware", "journal", "button", "card", "terminal"):
+            log.info("%s %s", item.name, " ".join(str(v) for v in msgspec.structs.astuple(data)))
+        case data if item.name == "prompt":
+            answer, by = getattr(data, "answer", None), getattr(data, "by", "")
+            log.info("prompt %s %s %s", data.id, data.kind, f"{answer} by {by}" if by else "open")
+        case _:
+            pass

@@ -1,0 +1,35 @@
+"""What can be set on a simulated terminal, apart from the scenario of a payment."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class Settings(Struct, frozen=True):
+    """A simulated terminal's habits. Times are seconds at speed 1."""
+
+    serial: str = "2290714382"
+    """POISerialNumber in the LoginResponse."""
+    software: str = "0.9.41"
+    speed: float = 1.0
+    """How many times faster than a person everything goes; MaxInputTime is not scaled."""
+    language: str = "en"
+    """Language of the display: en sv no da fi; empty: the till's OperatorLanguage."""
+    busy_after_login: float = 3.0
+    busy_after_payment: float = 3.0
+    """Also after a reversal. Requests in between fail with Busy."""
+    new_poi_busy: float = 0.0
+    """A Login with a POIID not seen before is answered Busy for so long (0: never)."""
+    boot_time: float = 20.0
+    reversal_time: float = 2.0
+    display_flag: Literal["false", "true", "absent"] = "false"
+    """ResponseRequiredFlag of display requests; with true a DisplayResponse must come."""
+    print_mode: Literal["NotRequired", "PrintEnd"] = "NotRequired"
+    """ResponseMode of print requests."""
+    max_input_time: int | None = 60
+    """MaxInputTime of the signature question, seconds; None: no such attribute."""
+    memory: int = 100
+    """How many payment and reversal responses TransactionStatus can find again."""
+    remembers_refusals: bool = False
+    """Whether a PaymentResponse that only said Busy or NotAllowed can be found again too."""
+    refuse_reversals: bool = False

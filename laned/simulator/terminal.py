@@ -1,0 +1,376 @@
+"""The simulated terminal: power, session, one request at a time.
+
+Source: protocol description, sections Transport, Session and Payment. What these leave open is
+decided here and said where it is decided.
+"""
+
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from decimal import Decimal
+from xml.etree.ElementTree import Element
+
+import httpx
+import trio
+from msgspec import Struct
+from msgspec.structs import replace
+
+from laned.simulator import compose, wire
+from laned.simulator.dialogue import Dialogue, Payment, Phase, Remember, Reversible
+from laned.simulator.ledger import Ledger, Transaction
+from laned.simulator.listener import Listener, Origin
+from laned.simulator.memory import Memory, asked_for, names
+from laned.simulator.panel import Panel
+from laned.simulator.record import Received, Record
+from laned.simulator.reversal import Reversal, not_reversible
+from laned.simulator.scenarios import SCENARIOS, Scenario
+from laned.simulator.settings import Settings
+from laned.simulator.wire import Message
+
+IDLE_AFTER = 0.3
+"""Seconds between a response and the idle text."""
+PAYMENT_TYPES = ("Normal", "Refund")
+
+
+class Reply(Struct, frozen=True):
+    """An HTTP answer: a status, and a message if there is one."""
+
+    status: int
+    body: bytes = b""
+
+
+class Terminal:
+    """A card terminal. `run` must be running for it to answer.
+
+    ``callback`` is the till's listener as a base URL (empty: none), reached through
+    ``callback_client``; ``on_event`` gets one line for each thing that happens. The same ``rng``
+    seed, clock and requests give the same behaviour.
+    """
+
+    def __init__(
+        self,
+        *,
+        scenario: Scenario = SCENARIOS["happy"],
+        settings: Settings | None = None,
+        callback: str = "",
+        callback_client: httpx.AsyncClient | None = None,
+        rng: random.Random | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
+        on_event: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.scenario = scenario
+        self.next_scenarios: deque[Scenario] = deque()
+        """Scenarios of the next payments; when it is empty, `scenario` is taken."""
+        self.settings = settings or Settings()
+        self.session: Origin | None = None
+        self.powered = True
+        self.maintenance_allowed = False
+        """Whether the last Logout allowed maintenance; false while a session lasts."""
+        self.ledger = Ledger()
+        self.record = Record(on_event)
+        self._now = now
+        self._rng = rng or random.Random()  # noqa: S311 - no secret
+        self._listener = Listener(
+            callback_client, callback, self.settings, self._rng, self.record.violation
+        )
+        self._panel = Panel(self._listener, self.settings, self._rng, now, self.record.say)
+        self._memory = Memory(self.settings.memory)
+        self._nursery: trio.Nursery | None = None
+        self._running: Dialogue | None = None
+        self._busy_until = -float("inf")
+        self._service_ids: set[str] = set()
+        self._poi_ids: dict[str, float] = {}
+        self._reversible: Reversible | None = None
+        self._last_number = self._rng.randrange(6_000_000_000, 7_000_000_000)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Live until cancelled; started when requests can be answered."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            try:
+                task_status.started()
+                await trio.sleep_forever()
+            finally:
+                self._nursery = None
+
+    @property
+    def display(self) -> tuple[str, ...]:
+        """The lines on the terminal's display."""
+        return self._panel.display
+
+    @property
+    def requests(self) -> deque[Received]:
+        """What the till sent, in order."""
+        return self.record.requests
+
+    @property
+    def violations(self) -> list[str]:
+        """The rules that the till broke, in order."""
+        return self.record.violations
+
+    @property
+    def callback_errors(self) -> list[str]:
+        """What could not be posted to the listener, and why."""
+        return self._listener.errors
+
+    @property
+    def operator_language(self) -> str:
+        """OperatorLanguage of the last Login."""
+        return self._panel.operator_language
+
+    @property
+    def running(self) -> str:
+        """The ServiceID of the payment or reversal that runs, or empty."""
+        return "" if self._running is None else self._running.request.service_id
+
+    async def until(self, view: Callable[[], bool]) -> None:
+        """Wait until the view is true; looked at after every change, so none is missed."""
+        await self.record.until(view)
+
+    async def reboot(self, *, forget: bool = False) -> None:
+        """Lose power, the session and what is running, and come back after the boot time.
+
+        A held response never comes. With ``forget``, earlier responses are lost too; the ledger
+        is the bank's and stays.
+        """
+        self.powered = False
+        self._stop()
+        self.session = None
+        self._panel.display = ()
+        if forget:
+            self._memory.forget()
+            self._reversible = None
+        self.record.say("power off")
+        await trio.sleep(self._panel.scaled(self.settings.boot_time))
+        self.powered = True
+        self.record.say("power on")
+
+    async def handle(self, raw: bytes) -> Reply:
+        """Answer one posted message; a payment's answer comes when the payment is over."""
+        if self._nursery is None or not self.powered:
+            return Reply(503)
+        try:
+            message = wire.read_request(raw)
+        except wire.UnreadableError as error:
+            self.record.violation(str(error))
+            return Reply(400)
+        self.record.received(message, raw)
+        faults = [*message.faults, *self._repeated(message)]
+        for violation in (*message.remarks, *faults):
+            self.record.violation(violation)
+        if message.category == "Abort":
+            return self._abort(message, raw, broken=bool(faults))
+        if faults:
+            return self._refuse(message, compose.failure("MessageFormat", faults[0]))
+        handlers: dict[str, Callable[[Message], Awaitable[Reply]]] = {
+            "Login": self._login,
+            "TransactionStatus": self._status,
+            "Payment": self._payment,
+            "Reversal": self._reversal,
+        }
+        if message.category in handlers:
+            return await handlers[message.category](message)
+        return self._at_once(message)
+
+    def _repeated(self, message: Message) -> list[str]:
+        # The vendor says unique in a session; what identifies a payment is unique for ever here.
+        if message.service_id in self._service_ids:
+            return [f"{message.category}: ServiceID {message.service_id} was used before"]
+        self._service_ids.add(message.service_id)
+        return []
+
+    def _outside(self, message: Message) -> Element | None:
+        """Why a request has no session to run in, if so."""
+        if self.session is None:
+            return compose.failure("NotAllowed", f"{message.sale_id} is not logged in")
+        found = (message.poi_id, message.sale_id)
+        session = (self.session.poi_id, self.session.sale_id)
+        if found != session:
+            text = f"POIID and SaleID are {found}, those of the session {session}"
+            self.record.violation(f"{message.category}: {text}")
+            return compose.failure("NotAllowed", text)
+        return None
+
+    def _hindered(self, message: Message) -> Element | None:
+        """Why a request that needs the terminal for itself cannot run now, if so."""
+        outside = self._outside(message)
+        if outside is not None:
+            return outside
+        if self._running is not None:
+            other = f"{self._running.request.category} {self.running}"
+            self.record.violation(f"{message.category} {message.service_id} while {other} runs")
+            return compose.failure("Busy", f"POI Terminal Busy with {other}")
+        if trio.current_time() < self._busy_until:
+            return compose.failure("Busy", "POI Terminal Temporarily Unavailable")
+        return None
+
+    def _reply(self, message: Message, body: Element) -> Reply:
+        header = compose.response_header(message)
+        return Reply(200, wire.write(compose.envelope("SaleToPOIResponse", header, body)))
+
+    def _refuse(self, message: Message, response: Element) -> Reply:
+        number = {"TransactionID": self._new_number(), "TimeStamp": compose.timestamp(self._now())}
+        body = compose.refusal(message, response, number)
+        condition = response.get("ErrorCondition")
+        if self.settings.remembers_refusals and message.category in ("Payment", "Reversal"):
+            self._memory.remember(message, body)
+        self.record.say(f"refused {message.category} {message.service_id}: {condition}")
+        return self._reply(message, body)
+
+    def _new_number(self) -> str:
+        self._last_number += 1
+        return str(self._last_number)
+
+    async def _login(self, message: Message) -> Reply:
+        now = trio.current_time()
+        updated = now + self._panel.scaled(self.settings.new_poi_busy)
+        if now < self._poi_ids.setdefault(message.poi_id, updated):
+            text = "POI Terminal Temporarily Unavailable: new POIID, updating parameters"
+            return self._refuse(message, compose.failure("Busy", text))
+        stopped = self._stop()
+        if stopped is not None and stopped.response is not None:
+            stopped.answered.set()
+        posts = wire.capabilities(message.body) != wire.LIGHT
+        self.session = Origin(message.poi_id, message.sale_id, posts)
+        self.maintenance_allowed = False
+        self._panel.operator_language = message.body.get("OperatorLanguage", "")
+        self._busy_until = now + self._panel.scaled(self.settings.busy_after_login)
+        self._start(self._greet, self.session)
+        return self._reply(message, compose.login_response(self.settings, self._now()))
+
+    def _stop(self) -> Dialogue | None:
+        """End what runs; without a response of its own, its request is never answered."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.response = running.reset()
+            self._reversible = running.reversible
+            self.record.say(f"stopped {running.request.category} {running.request.service_id}")
+        return running
+
+    async def _greet(self, session: Origin) -> None:
+        await self._panel.show(session, "please_wait")
+        await self._welcome(session, self.settings.busy_after_login)
+
+    async def _welcome(self, session: Origin, after: float) -> None:
+        await trio.sleep(self._panel.scaled(after))
+        if self.session is session and self._running is None:
+            await self._panel.show(session, "welcome")
+
+    def _start(self, work: Callable[..., Awaitable[None]], *args: object) -> None:
+        assert self._nursery is not None
+        self._nursery.start_soon(work, *args)
+
+    def _at_once(self, message: Message) -> Reply:
+        """Logout, Admin, and what is not simulated."""
+        hindered = self._hindered(message)
+        if hindered is not None:
+            return self._refuse(message, hindered)
+        if message.category == "Logout":
+            self.session = None
+            self.maintenance_allowed = message.body.get("MaintenanceAllowed") in ("true", "1")
+            self._panel.display = (self._panel.text("closed")[1],)
+            self.record.say(f"logged out, maintenance allowed: {self.maintenance_allowed}")
+        elif message.category != "Admin":
+            text = f"{message.category} is not simulated"
+            return self._refuse(message, compose.failure("UnavailableService", text))
+        return self._reply(message, compose.simple(message.category, compose.success()))
+
+    def _abort(self, message: Message, raw: bytes, *, broken: bool) -> Reply:
+        """Aborts have no response; what came of one is seen in the payment's own answer."""
+        reference = message.body.find("MessageReference")
+        asked = {} if reference is None else dict(reference.attrib)
+        running = self._running
+        ignored = broken or self._outside(message) is not None or "ServiceID" not in asked
+        if ignored or running is None or not names(asked, running.request):
+            self._reject(message, raw)
+        elif running.phase is Phase.SIGNATURE:
+            self.record.violation("Abort while the signature question is open")
+        else:
+            taken = running.abort()
+            self.record.say(f"abort of {self.running}{'' if taken else ': too late'}")
+        return Reply(204)
+
+    def _reject(self, message: Message, raw: bytes) -> None:
+        # Default integration is told that an abort named nothing that runs; light is not.
+        self.record.say(f"ignored Abort {message.service_id}")
+        if self.session is not None and self.session.posts:
+            self._start(self._notify_reject, self.session, raw)
+
+    async def _notify_reject(self, session: Origin, raw: bytes) -> None:
+        details = "The message to abort is not running"
+        await self._panel.notify(session, "Reject", details=details, rejected=raw)
+
+    async def _status(self, message: Message) -> Reply:
+        outside = self._outside(message)
+        if outside is not None:
+            return self._refuse(message, outside)
+        asked = asked_for(message)
+        if self._running is not None and names(asked, self._running.request):
+            return self._refuse(message, compose.failure("Busy", "The transaction is running"))
+        found = self._memory.find(asked)
+        if found is None:
+            return self._refuse(message, compose.failure("NotFound", "No such transaction"))
+        return self._reply(message, compose.status_response(found.header, found.body))
+
+    async def _payment(self, message: Message) -> Reply:
+        hindered = self._hindered(message)
+        kind = wire.payment_type(message.body)
+        if hindered is None and kind not in PAYMENT_TYPES:
+            hindered = compose.failure("UnavailableService", f"{kind} is not simulated")
+        if hindered is not None:
+            return self._refuse(message, hindered)
+        scenario = self.next_scenarios.popleft() if self.next_scenarios else self.scenario
+        amounts = "PaymentTransaction/AmountsReq"
+        transaction = Transaction(
+            type=kind,
+            amount=Decimal(message.find(amounts, "RequestedAmount")),
+            currency=message.find(amounts, "Currency"),
+            sale_transaction_id=message.find("SaleData/SaleTransactionID", "TransactionID"),
+            service_id=message.service_id,
+            sale_id=message.sale_id,
+            poi_id=message.poi_id,
+            poi_transaction_id=self._new_number(),
+            timestamp=compose.timestamp(self._now()),
+            tip=scenario.tip if kind == "Normal" else Decimal(0),
+        )
+        self._reversible = None
+        self.record.say(f"{kind} {transaction.amount} {transaction.currency}: {scenario.name}")
+        return await self._perform(Payment(*self._setting(message), scenario, transaction))
+
+    async def _reversal(self, message: Message) -> Reply:
+        hindered = self._hindered(message)
+        if hindered is None:
+            hindered = not_reversible(message, self.ledger, self._reversible, self.record.violation)
+        if hindered is not None:
+            return self._refuse(message, hindered)
+        assert self._reversible is not None
+        return await self._perform(Reversal(*self._setting(message), self._reversible))
+
+    def _setting(self, message: Message) -> tuple[Message, Origin, Panel, Ledger, Remember]:
+        """What every dialogue is given."""
+        assert self.session is not None
+        origin = replace(self.session, service_id=message.service_id)
+        return message, origin, self._panel, self.ledger, self._memory.remember
+
+    async def _perform(self, dialogue: Dialogue) -> Reply:
+        """Let the terminal's own task do it; the till may hang up meanwhile."""
+        self._running = dialogue
+        self._start(self._carry_out, dialogue)
+        await dialogue.answered.wait()
+        assert dialogue.response is not None
+        return self._reply(dialogue.request, dialogue.response)
+
+    async def _carry_out(self, dialogue: Dialogue) -> None:
+        with dialogue.scope:
+            await dialogue.run()
+            # No checkpoint from here to the answer: a reset finds it running or answered.
+            self._running = None
+            self._reversible = dialogue.reversible
+            self._busy_until = trio.current_time() + self._panel.scaled(
+                self.settings.busy_after_payment
+            )
+            dialogue.answered.set()
+            self.record.say(f"answered {dialogue.request.category} {dialogue.request.service_id}")
+        if self.session is not None and not dialogue.scope.cancelled_caught:
+            await self._welcome(self.session, IDLE_AFTER)

@@ -1,0 +1,97 @@
+"""The client side of the terminal: one request, one connection, one of three outcomes.
+
+Whether a request may have reached the terminal decides about money (money rule 3), so it is not
+guessed from the kind of exception but watched: nothing has left before httpcore starts to write the
+request's headers. Source: protocol, section Transport.
+"""
+
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import httpx
+import trio
+
+from laned.lane.answers import Answered, Exchange, Lost, NotSent
+from laned.nexo import NexoError, decode, encode
+from laned.nexo.messages import CONTENT_TYPE, PATH, Message
+from laned.nexo.xml import MAX_BYTES
+
+Sent = Callable[[], Awaitable[None]]
+
+FIRST_BYTE: Final = "http11.send_request_headers.started"
+LAST_BYTE: Final = "http11.send_request_body.complete"
+
+
+class TerminalClient:
+    """Speaks to terminals. `connect_timeout` in seconds; `transport` stands in for the network."""
+
+    def __init__(
+        self, connect_timeout: float, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        # A bare context: the terminal speaks plain HTTP, and loading the CA bundle takes long.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._http = httpx.AsyncClient(
+            transport=transport,
+            verify=context,
+            trust_env=False,
+            timeout=httpx.Timeout(None, connect=connect_timeout),
+            limits=httpx.Limits(max_keepalive_connections=0),
+            headers={"Content-Type": CONTENT_TYPE, "Accept": "*/*", "Connection": "close"},
+        )
+
+    async def aclose(self) -> None:
+        """Close what is open."""
+        await self._http.aclose()
+
+    async def exchange(self, message: Message, address: str, within: float, sent: Sent) -> Exchange:
+        """Send `message` to `address` ("host:port") and wait `within` seconds for the answer.
+
+        `sent` is awaited when the request's last byte has left. Never raises for anything that the
+        network or the terminal does.
+        """
+        left = False
+
+        async def trace(name: str, info: dict[str, Any]) -> None:
+            nonlocal left
+            if name == FIRST_BYTE:
+                left = True
+            elif name == LAST_BYTE:
+                await sent()
+
+        content = encode(message)
+        try:
+            with trio.fail_after(within):
+                return await self._post(address, content, trace)
+        except trio.TooSlowError:
+            reason = f"no answer within {within:g} s"
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            reason = f"{type(error).__name__} {error}".strip()
+        except NexoError as error:
+            reason = f"not a nexo answer: {error}"
+        return Lost(reason) if left else NotSent(reason)
+
+    async def _post(self, address: str, content: bytes, trace: Any) -> Exchange:
+        url = f"http://{address}{PATH}"
+        request = self._http.build_request("POST", url, content=content)
+        request.extensions["trace"] = trace
+        response = await self._http.send(request, stream=True)
+        try:
+            body = await _read(response)
+        finally:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+                await response.aclose()
+        if response.status_code == 204:
+            return Answered(None)
+        if response.status_code != 200:
+            return Lost(f"HTTP status {response.status_code}")
+        return Answered(decode(body))
+
+
+async def _read(response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for part in response.aiter_bytes():
+        body += part
+        if len(body) > MAX_BYTES:
+            raise NexoError(f"more than {MAX_BYTES} bytes")
+    return bytes(body)

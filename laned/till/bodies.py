@@ -1,0 +1,128 @@
+"""What a till may write: the request bodies, and what is made of them."""
+
+import re
+from decimal import Decimal
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from laned.config import Config, Currency, decimals
+from laned.journal import hash_of
+from laned.lane.payment import Confirm, Order, PaymentKind
+from laned.till.problems import ProblemError
+
+MAX_BODY: Final = 64 * 1024
+MAX_REFERENCE: Final = 64
+MAX_PRESS: Final = 60.0  # seconds
+
+# A purchase order number goes to the terminal as text: no control characters.
+Reference = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_REFERENCE,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="Purchase order number.",
+    ),
+]
+Amount = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?=.*[1-9])[0-9]{1,9}(\.[0-9]{1,2})?$",
+        description="Decimal string above zero, at most two decimals.",
+        examples=["38.00"],
+    ),
+]
+PAYMENT_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,36}")
+
+B = TypeVar("B", bound="RequestBody")
+
+
+class RequestBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The base of the request bodies: unknown fields are refused."""
+
+
+class PaymentBody(RequestBody, frozen=True, kw_only=True):
+    """`PUT /v1/payments/{id}`: what to ask the terminal for; null stands for the default."""
+
+    amount: Amount
+    currency: Currency | None = None
+    type: PaymentKind = "payment"
+    cash_back: Amount | None = None
+    confirm: Confirm | None = None
+    reference: Reference | None = None
+    token: bool = False
+
+
+class PromptBody(RequestBody, frozen=True, kw_only=True):
+    """`POST /v1/prompts/{id}`."""
+
+    confirmed: bool
+
+
+class LogoutBody(RequestBody, frozen=True, kw_only=True):
+    """`POST /v1/session/logout`: with `maintenance` the terminal may update itself."""
+
+    maintenance: bool = False
+
+
+class PressBody(RequestBody, frozen=True, kw_only=True):
+    """`POST /v1/buttons/{name}/press`: how long the button is held."""
+
+    seconds: Annotated[float, Meta(gt=0, le=MAX_PRESS)] = 0.1
+
+
+def read(content: bytes, kind: type[B]) -> B:
+    """The request body, checked: ProblemError `bad_request` or `invalid` (names the field).
+
+    An empty content is an empty object: a POST without a body is what curl sends by default.
+    """
+    try:
+        return msgspec.json.decode(content or b"{}", type=kind)
+    except msgspec.ValidationError as error:
+        raise ProblemError("invalid", str(error), field=_field(str(error))) from None
+    except (ValueError, RecursionError) as error:
+        raise ProblemError("bad_request", f"the body is not JSON: {error}") from None
+
+
+def _field(message: str) -> str | None:
+    """The field that msgspec's message speaks of."""
+    named = re.search(r"field `([^`]{1,64})`", message) or re.search(
+        r"at `\$\.([^`]{1,64})`", message
+    )
+    return named[1] if named else None
+
+
+def order(payment_id: str, body: PaymentBody, config: Config) -> Order:
+    """The order that a till's body means, defaults filled in: ProblemError `invalid`."""
+    if not PAYMENT_ID.fullmatch(payment_id):
+        detail = "a payment's id is 1 to 36 of A-Za-z0-9._-"
+        raise ProblemError("invalid", detail, field="id")
+    currency = body.currency or config.terminal.currency
+    exponent = Decimal(1).scaleb(-decimals(currency))
+    amount = Decimal(body.amount).quantize(exponent)
+    cash_back = Decimal(body.cash_back).quantize(exponent) if body.cash_back else None
+    limit = config.payment.limit
+    if limit is not None and amount > limit:
+        detail = f"{amount} is over payment.max_amount, {limit}"
+        raise ProblemError("invalid", detail, field="amount")
+    if cash_back is not None and body.type == "refund":
+        raise ProblemError("invalid", "a refund has no cash back", field="cash_back")
+    if cash_back is not None and cash_back > amount:
+        detail = "cash back is a part of the amount, it cannot be more"
+        raise ProblemError("invalid", detail, field="cash_back")
+    as_asked = msgspec.structs.replace(
+        body, amount=str(amount), cash_back=str(cash_back) if cash_back else None
+    )
+    return Order(
+        id=payment_id,
+        type=body.type,
+        amount=amount,
+        currency=currency,
+        cash_back=cash_back,
+        confirm=body.confirm or config.payment.confirm,
+        reference=body.reference,
+        token=body.token,
+        fingerprint=hash_of(as_asked),
+    )

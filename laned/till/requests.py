@@ -1,0 +1,80 @@
+"""A till's request taken apart, and the answer to it."""
+
+import re
+from typing import Final
+from urllib.parse import parse_qsl
+
+import msgspec
+from msgspec import Struct
+
+from laned.asgi import Scope
+from laned.serve import PEER, Peer
+from laned.till.problems import ProblemError
+
+MAX_WAIT: Final = 600.0  # seconds, whatever `Prefer: wait` says
+MAX_QUERY_FIELDS: Final = 16
+
+_encode = msgspec.json.Encoder().encode
+_WAIT: Final = re.compile(rb"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})\"?", re.IGNORECASE)
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """One request: its path's variable, query, body, and what its headers ask for."""
+
+    name: str
+    query: dict[str, str]
+    body: bytes
+    wait: float
+    last_event_id: int | None
+    peer: Peer | None
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """One answer."""
+
+    status: int
+    content: bytes
+    content_type: str = "application/json"
+
+
+def answer(status: int, value: object) -> Answer:
+    """An answer in JSON."""
+    return Answer(status=status, content=_encode(value))
+
+
+def request(scope: Scope, name: str, body: bytes, allowed: frozenset[str]) -> Request:
+    """Take a request apart; a query field that is not in `allowed` is refused."""
+    headers = dict(scope["headers"])
+    wait = _WAIT.search(headers.get(b"prefer", b""))
+    last = headers.get(b"last-event-id", b"")
+    return Request(
+        name=name,
+        query=_query(scope["query_string"], allowed),
+        body=body,
+        wait=min(float(wait[1]), MAX_WAIT) if wait else 0.0,
+        last_event_id=int(last) if re.fullmatch(rb"\d{1,18}", last) else None,
+        peer=scope.get("extensions", {}).get(PEER),
+    )
+
+
+def _query(query: bytes, allowed: frozenset[str]) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(
+            query.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS
+        )
+    except ValueError as error:
+        raise ProblemError("bad_request", f"the query cannot be read: {error}") from None
+    for key, _ in pairs:
+        if key not in allowed:
+            known = ", ".join(sorted(allowed)) or "none"
+            detail = f"no query field {key!r} here; known: {known}"
+            raise ProblemError("invalid", detail, field=key[:64])
+    return {key: value for key, value in pairs if value}
+
+
+def number(query: dict[str, str], key: str, default: int, low: int, high: int) -> int:
+    """A whole number of the query within its bounds: ProblemError `invalid`."""
+    text = query.get(key, str(default))
+    if not re.fullmatch(r"\d{1,9}", text) or not low <= int(text) <= high:
+        raise ProblemError("invalid", f"{key} is a whole number, {low} to {high}", field=key)
+    return int(text)

@@ -1,0 +1,352 @@
+"""The display adapter on luma's own dummy device, and on drivers that fail like real ones."""
+
+import atexit
+import errno
+import io
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import luma.core.device
+import luma.core.error
+import luma.core.interface.serial
+import luma.oled.device
+import pytest
+import trio
+import trio.testing
+from PIL import Image
+
+from laned.config import DisplayConfig
+from laned.display import TICK_SECONDS, Display
+from laned.drawing import draw
+from laned.lane.screen import Screen
+from laned.offload import Offload, WorkerThread, in_line
+
+VIRTUAL = DisplayConfig(driver="virtual")
+FAKE = DisplayConfig(driver="fake")
+WELCOME = Screen(lines=("Welcome",))
+PIN = Screen(lines=("Enter PIN: *",), amount="38.00 SEK", abort="Cancel")
+FAREWELL = Screen(lines=("Out of service",))
+LONG = Screen(lines=("word " * 60,))
+T = TypeVar("T")
+
+
+class FakePanel:
+    """A luma device whose bus fails on demand."""
+
+    mode = "1"
+    opened: int
+    fails: Callable[[int], Exception | None]
+    contrasts: list[int]
+    shown: list[Any]
+
+    def __init__(self, bus: Any, width: int, height: int, rotate: int) -> None:
+        del bus, width, height, rotate
+        luma.core.device.atexit.register(lambda: self)
+        FakePanel.opened += 1
+        self._try()
+
+    def _try(self) -> None:
+        if (error := FakePanel.fails(FakePanel.opened)) is not None:
+            raise error
+
+    def display(self, image: Any) -> None:
+        assert image.mode == self.mode
+        self._try()
+        FakePanel.shown.append(image)
+
+    def contrast(self, level: int) -> None:
+        FakePanel.contrasts.append(level)
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakePanel]:
+    FakePanel.opened = 0
+    FakePanel.fails = lambda _: None
+    FakePanel.shown = []
+    FakePanel.contrasts = []
+    monkeypatch.setattr(luma.oled.device, "fake", FakePanel, raising=False)
+    monkeypatch.setattr(luma.oled.device, "__all__", [*luma.oled.device.__all__, "fake"])
+    monkeypatch.setattr(
+        luma.core.interface.serial, "i2c", lambda **_: luma.core.interface.serial.noop()
+    )
+    return FakePanel
+
+
+async def slowly(work: Callable[[], T]) -> T:
+    """An Offload that takes a second."""
+    await trio.sleep(1)
+    return work()
+
+
+class Rig:
+    """A display running, with everything that it said."""
+
+    def __init__(
+        self, config: DisplayConfig, nursery: trio.Nursery, offload: Offload = in_line
+    ) -> None:
+        self.frames: list[Image.Image] = []
+        self.reports: list[tuple[float, str]] = []
+        self.display = Display(config, offload, on_frame=self.frames.append)
+        self._send, self._screens = trio.open_memory_channel[Screen](100)
+        self.scope = trio.CancelScope()
+        self.ended = trio.Event()
+        nursery.start_soon(self._run)
+
+    async def _run(self) -> None:
+        with self.scope:
+            await self.display.run(self._screens, self._report, farewell=FAREWELL)
+        self.ended.set()
+
+    def _report(self, state: str) -> None:
+        self.reports.append((trio.current_time(), state))
+
+    async def show(self, *screens: Screen) -> None:
+        for screen in screens:
+            self._send.send_nowait(screen)
+        await trio.testing.wait_all_tasks_blocked()
+
+    async def stop(self) -> None:
+        self.scope.cancel()
+        await self.ended.wait()
+
+
+async def test_shows_what_is_drawn(nursery: trio.Nursery, autojump_clock: object) -> None:
+    rig = Rig(VIRTUAL, nursery)
+    await rig.show(WELCOME)
+    assert rig.display.frame == draw(WELCOME, (128, 64)) == rig.frames[-1]
+    assert [state for _, state in rig.reports] == ["ok"]
+
+
+async def test_turned_panel_is_drawn_upright(nursery: trio.Nursery, autojump_clock: object) -> None:
+    rig = Rig(DisplayConfig(driver="virtual", rotate=1), nursery)
+    await rig.show(WELCOME)
+    assert rig.display.frame == draw(WELCOME, (64, 128))
+
+
+async def test_newest_wins_and_only_changes_are_sent(
+    nursery: trio.Nursery, autojump_clock: object, fake: type[FakePanel]
+) -> None:
+    rig = Rig(FAKE, nursery, slowly)
+    await rig.show(WELCOME)
+    # While the bus is busy with the first.
+    await rig.show(FAREWELL, LONG, PIN)
+    await trio.sleep(10)
+    assert rig.frames == fake.shown == [draw(WELCOME, (128, 64)), draw(PIN, (128, 64))]
+    await rig.show(PIN)
+    # Another screen that looks the same.
+    await rig.show(Screen(lines=("Enter  PIN: *",), amount="38.00 SEK", abort="Cancel"))
+    await trio.sleep(10)
+    assert len(rig.frames) == len(fake.shown) == 2
+
+
+async def test_scrolls_with_time_and_else_rests(
+    nursery: trio.Nursery, autojump_clock: object
+) -> None:
+    rig = Rig(VIRTUAL, nursery)
+    await rig.show(LONG)
+    await trio.sleep(2.5 * TICK_SECONDS)
+    assert rig.frames == [draw(LONG, (128, 64), tick) for tick in range(3)]
+    await rig.show(WELCOME)
+    count = len(rig.frames)
+    statistics = trio.lowlevel.current_statistics
+    assert statistics().seconds_to_next_deadline == float("inf")
+    await trio.sleep(3600)
+    assert len(rig.frames) == count
+    await rig.show(LONG)
+    assert rig.frames[-1] == draw(LONG, (128, 64), 0)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EIO, "Input/output error"),
+        OSError(errno.ETIMEDOUT, "Connection timed out"),
+        luma.core.error.DeviceNotFoundError("I2C device not found on address: 0x3C"),
+        AssertionError(),
+    ],
+)
+async def test_failing_panel_is_tried_again_with_back_off(
+    nursery: trio.Nursery, autojump_clock: object, fake: type[FakePanel], error: Exception
+) -> None:
+    tries: list[float] = []
+
+    def fails(_: int) -> Exception | None:
+        tries.append(trio.current_time())
+        return error if len(tries) <= 8 else None
+
+    fake.fails = staticmethod(fails)
+    hooks = atexit._ncallbacks()
+    rig = Rig(FAKE, nursery)
+    started = trio.current_time()
+    await rig.show(WELCOME)
+    assert rig.display.frame is None
+    await trio.sleep(60)
+    await rig.show(PIN)
+    await trio.sleep(300)
+    gaps = [later - sooner for sooner, later in pairwise(tries[:9])]
+    assert gaps == pytest.approx([1, 2, 4, 8, 16, 30, 30, 30])
+    assert [(round(at - started), state) for at, state in rig.reports] == [
+        (0, "failing"),
+        (121, "ok"),
+    ]
+    assert fake.shown == [draw(PIN, (128, 64))]
+    assert fake.opened == 9
+    # Nothing is kept of each attempt, and nothing will switch the panel off at exit.
+    assert atexit._ncallbacks() == hooks
+
+
+async def test_unplugged_panel_gets_its_frame_again(
+    nursery: trio.Nursery, autojump_clock: object, fake: type[FakePanel]
+) -> None:
+    rig = Rig(FAKE, nursery)
+    await rig.show(WELCOME)
+    fake.fails = staticmethod(lambda opened: OSError(errno.EREMOTEIO, "") if opened < 3 else None)
+    await rig.show(PIN)
+    assert rig.display.frame == draw(WELCOME, (128, 64))
+    await rig.show(WELCOME)
+    await trio.sleep(10)
+    # The same picture as before, but the panel is another one now.
+    assert fake.shown == [draw(WELCOME, (128, 64))] * 2
+    assert [state for _, state in rig.reports] == ["ok", "failing", "ok"]
+
+
+async def test_unknown_driver_and_missing_bus_are_reported(
+    nursery: trio.Nursery, autojump_clock: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    for config, words in [
+        (DisplayConfig(driver="ssd9999"), "luma.oled has no 'ssd9999'"),
+        (DisplayConfig(driver="ssd1306", port=250), "I2C device not found: /dev/i2c-250"),
+    ]:
+        rig = Rig(config, nursery)
+        await rig.show(WELCOME)
+        await trio.sleep(100)
+        await rig.stop()
+        assert [state for _, state in rig.reports] == ["failing"]
+        assert words in caplog.text
+    assert len(caplog.records) == 2
+
+
+async def test_farewell_stays(
+    nursery: trio.Nursery, autojump_clock: object, fake: type[FakePanel]
+) -> None:
+    rig = Rig(FAKE, nursery)
+    await rig.show(WELCOME)
+    await rig.stop()
+    assert fake.shown[-1] == draw(FAREWELL, (128, 64)) == rig.display.frame
+
+
+async def test_farewell_to_a_dead_panel_is_no_error(
+    nursery: trio.Nursery, autojump_clock: object, fake: type[FakePanel]
+) -> None:
+    rig = Rig(FAKE, nursery)
+    await rig.show(WELCOME)
+    fake.fails = staticmethod(lambda _: OSError(errno.EIO, ""))
+    await rig.stop()
+    assert fake.shown == [draw(WELCOME, (128, 64))]
+
+
+async def test_a_mistake_in_drawing_is_raised(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("laned.drawing.draw", lambda *_: 1 / 0)
+
+    async def screens() -> AsyncIterator[Screen]:
+        yield WELCOME
+
+    display = Display(VIRTUAL, in_line)
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await display.run(screens(), lambda _: None, farewell=FAREWELL)
+    assert caught.group_contains(ZeroDivisionError)
+
+
+async def test_without_a_display(autojump_clock: object) -> None:
+    reports: list[str] = []
+    display = Display(DisplayConfig(driver="none"), in_line)
+
+    async def screens() -> AsyncIterator[Screen]:
+        yield WELCOME
+
+    await display.run(screens(), reports.append, farewell=FAREWELL)
+    assert reports == ["off"]
+    with pytest.raises(LookupError, match="shows nothing"):
+        display.png(1)
+
+
+async def test_png_pixel_for_pixel(nursery: trio.Nursery, autojump_clock: object) -> None:
+    rig = Rig(VIRTUAL, nursery)
+    await rig.show(PIN)
+    frame = rig.display.frame
+    assert frame is not None
+    with Image.open(io.BytesIO(rig.display.png(3))) as picture:
+        assert picture.size == (384, 192)
+        for x in range(0, 384, 5):
+            for y in range(0, 192, 5):
+                lit = frame.getpixel((x // 3, y // 3)) != 0
+                assert picture.getpixel((x, y)) == (255 if lit else 0)
+    for scale in (0, 9, -1):
+        with pytest.raises(ValueError, match=r"not in 1\.\.8"):
+            rig.display.png(scale)
+
+
+async def test_contrast_is_set_when_asked_for(
+    nursery: trio.Nursery, autojump_clock: object, fake: type[FakePanel]
+) -> None:
+    rig = Rig(DisplayConfig(driver="fake", contrast=40), nursery)
+    await rig.show(WELCOME)
+    assert fake.contrasts == [40]
+    plain = Rig(FAKE, nursery)
+    await plain.show(WELCOME)
+    assert fake.contrasts == [40]
+
+
+@pytest.mark.parametrize(
+    ("driver", "size"),
+    [("ssd1306", (128, 64)), ("ssd1306", (128, 32)), ("sh1106", (128, 64)), ("ssd1322", (256, 64))],
+)
+async def test_real_drivers_take_the_frame(
+    nursery: trio.Nursery,
+    autojump_clock: object,
+    fake: type[FakePanel],
+    driver: str,
+    size: tuple[int, int],
+) -> None:
+    hooks = atexit._ncallbacks()
+    rig = Rig(DisplayConfig(driver=driver, width=size[0], height=size[1]), nursery)
+    await rig.show(WELCOME)
+    await rig.stop()
+    assert atexit._ncallbacks() == hooks
+    assert rig.frames == [draw(WELCOME, size), draw(FAREWELL, size)]
+    assert [state for _, state in rig.reports] == ["ok"]
+
+
+async def test_in_a_worker_thread() -> None:
+    shown = trio.Event()
+    display = Display(VIRTUAL, WorkerThread(), on_frame=lambda _: shown.set())
+
+    async def screens() -> AsyncIterator[Screen]:
+        yield WELCOME
+
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+
+            async def run() -> None:
+                await display.run(screens(), lambda _: None, farewell=FAREWELL)
+
+            nursery.start_soon(run)
+            await shown.wait()
+            assert display.frame == draw(WELCOME, (128, 64))
+            nursery.cancel_scope.cancel()
+    assert display.frame == draw(FAREWELL, (128, 64))
+
+
+def test_imports_nothing_heavy() -> None:
+    """The daemon is ready before Pillow, luma and gpiozero are loaded."""
+    code = (
+        "import sys, laned.display, laned.buttons\n"
+        "print([name for name in ('PIL', 'luma', 'gpiozero', 'lgpio') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
