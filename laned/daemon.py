@@ -26,9 +26,10 @@ from laned.lane import buttons as meanings
 from laned.lane import events as ev
 from laned.lane.screen import farewell, screen
 from laned.lane.start import start
+from laned.listen import Listener, from_fd, listen_tcp, listen_unix
 from laned.offload import Offload, WorkerThread
 from laned.runner import LaneStopped, Runner, Terminal, real_moment
-from laned.serve import Limits, Listener, from_fd, listen_tcp, listen_unix, serve
+from laned.serve import Limits, serve
 from laned.service import notify, passed_sockets
 from laned.terminal import TerminalClient
 from laned.till.api import TillAPI

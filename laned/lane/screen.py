@@ -52,7 +52,7 @@ def screen(state: LaneState) -> Screen:
 
 def farewell(state: LaneState) -> Screen:
     """The screen that stays when the daemon has ended."""
-    return Screen(lines=(say(state, "out_of_service"),), icon=Icon.OFFLINE)
+    return Screen(lines=(say(state, "out_of_service"),), icon=Icon.WARNING)
 
 
 def _amount(state: LaneState) -> str:
@@ -75,8 +75,10 @@ def _icon(state: LaneState) -> Icon:
     if state.prompt is not None and state.prompt.kind == "signature":
         return Icon.SIGNATURE
     match own_text(state):
-        case "offline" | "closed" | "out_of_service":
+        case "offline" | "closed":
             return Icon.OFFLINE
+        case "out_of_service":
+            return Icon.WARNING
         case "please_wait" | "maintenance":
             return Icon.WAIT
         case "checking":

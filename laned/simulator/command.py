@@ -6,7 +6,8 @@ from functools import partial
 import trio
 
 from laned import exits
-from laned.serve import listen_tcp, serve
+from laned.listen import listen_tcp
+from laned.serve import serve
 from laned.simulator.app import simulator_app
 from laned.simulator.listener import callback_client
 from laned.simulator.scenarios import SCENARIOS

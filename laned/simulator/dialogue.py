@@ -27,7 +27,7 @@ class Phase(Enum):
     HOST = auto()
     """The bank is being asked: an abort is too late, a reset loses the answer."""
     SIGNATURE = auto()
-    """The operator is being asked: an abort is forbidden."""
+    """The receipt is printed and the operator asked: nothing is charged before the yes."""
     OVER = auto()
     """Decided and in the books; the response is about to be sent."""
 
@@ -54,6 +54,8 @@ class Dialogue:
         self.scope = trio.CancelScope()
         self.response: Element | None = None
         self.answered = trio.Event()
+        self.question_open = False
+        """Whether an InputRequest waits for its answer: then an abort is forbidden."""
         self.reversible: Reversible | None = None
         """What could be reversed after it."""
         self._panel = panel
@@ -171,8 +173,10 @@ class Payment(Dialogue):
         listener = self._panel.listener
         await listener.print_receipt(self.origin, self._slip(approved=True))
         question = compose.screen_text(*self._panel.text("signature"))
+        self.question_open = True
         self._panel.say("asks whether the signature is good")
         confirmed = await listener.confirm(self.origin, question)
+        self.question_open = False
         self._panel.say(f"signature {'approved' if confirmed else 'not approved'}")
         return confirmed
 

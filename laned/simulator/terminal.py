@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from laned.simulator import compose, wire
-from laned.simulator.dialogue import Dialogue, Payment, Phase, Remember, Reversible
+from laned.simulator.dialogue import Dialogue, Payment, Remember, Reversible
 from laned.simulator.ledger import Ledger, Transaction
 from laned.simulator.listener import Listener, Origin
 from laned.simulator.memory import Memory, asked_for, names
@@ -284,7 +284,7 @@ class Terminal:
         ignored = broken or self._outside(message) is not None or "ServiceID" not in asked
         if ignored or running is None or not names(asked, running.request):
             self._reject(message, raw)
-        elif running.phase is Phase.SIGNATURE:
+        elif running.question_open:
             self.record.violation("Abort while the signature question is open")
         else:
             taken = running.abort()

@@ -143,7 +143,7 @@ def read_request(data: bytes) -> Message:
         header=header.attrib,
         body=body,
         faults=tuple(faults[:MAX_FAULTS]),
-        remarks=tuple(_remarks(category, header, body)),
+        remarks=() if faults else tuple(_remarks(category, header, body)),
     )
 
 

@@ -19,7 +19,8 @@ from laned.asgi import (
     respond,
     stream_events,
 )
-from laned.serve import PEER, Limits, Listener, UnixListener, listen_tcp, listen_unix, serve
+from laned.listen import Listener, UnixListener, listen_tcp, listen_unix
+from laned.serve import PEER, Limits, serve
 
 LIMITS = Limits(
     max_connections=64,

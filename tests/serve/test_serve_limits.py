@@ -25,7 +25,8 @@ from serving import running as running_app
 
 from laned import serve as serve_module
 from laned.asgi import DRAIN_BYTES, Receive, Scope, Send, disconnected, respond
-from laned.serve import Listener, serve
+from laned.listen import Listener
+from laned.serve import serve
 
 LONG = replace(LIMITS, keep_alive_timeout=30.0)
 

@@ -202,14 +202,14 @@ def response(post: Element, name: str, body: str, **changes: str | None) -> byte
     ).encode()
 
 
-def confirmation(post: Element, flag: str = "true", **changes: str | None) -> bytes:
+def confirmation(post: Element, confirmed: str = "true", /, **changes: str | None) -> bytes:
     return response(
         post,
         "InputResponse",
         '<OutputResult Device="CashierDisplay" InfoQualify="Display"><Response Result="Success"/>'
         '</OutputResult><InputResult Device="CashierInput" InfoQualify="Input">'
         '<Response Result="Success"/><Input InputCommand="GetConfirmation">'
-        f"<ConfirmedFlag>{flag}</ConfirmedFlag></Input></InputResult>",
+        f"<ConfirmedFlag>{confirmed}</ConfirmedFlag></Input></InputResult>",
         **changes,
     )
 
@@ -241,7 +241,7 @@ class Bench:
         return await self.client.post(f"{BASE}{PATH}", content=data, headers=XML)
 
     async def send(self, category: str, body: str, **changes: str | None) -> Element:
-        changes = {"ServiceID": self.new_id()} | changes
+        changes.setdefault("ServiceID", self.new_id())
         answer = await self.post(request(category, "", body, **changes))
         assert answer.status_code == 200
         message = valid(answer.content)
@@ -286,8 +286,10 @@ class Bench:
         assert answer.content == b""
         return answer.status_code
 
-    async def status(self, service_id: str = "", **changes: str | None) -> Element:
-        asked = reference(service_id) if service_id else ""
+    async def status(
+        self, service_id: str = "", category: str = "Payment", **changes: str | None
+    ) -> Element:
+        asked = reference(service_id, MessageCategory=category) if service_id else ""
         body = f"<TransactionStatusRequest>{asked}</TransactionStatusRequest>"
         return await self.send("TransactionStatus", body, **changes)
 
@@ -319,7 +321,7 @@ async def bench(
             on_event=lines.append,
         )
         await nursery.start(terminal.run)
-        transport = httpx.ASGITransport(app=simulator_app(terminal))  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=simulator_app(terminal))
         async with httpx.AsyncClient(transport=transport) as client:
             yield Bench(terminal, listener, client, nursery, lines)
         nursery.cancel_scope.cancel()

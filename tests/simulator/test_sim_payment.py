@@ -19,10 +19,10 @@ from simtill import (
     response,
     result,
 )
-
 from trio.testing import MockClock
 
 from laned.simulator import SCENARIOS, Settings, State
+
 
 async def test_happy_shows_the_documented_texts_in_order(autojump_clock: MockClock) -> None:
     async with bench() as b:
@@ -67,7 +67,9 @@ async def test_happy_answer_carries_what_a_till_needs(autojump_clock: MockClock)
         assert b.terminal.ledger.balance() == Decimal("38.50")
 
 
-async def test_happy_takes_as_long_as_a_person_and_speed_divides_it(autojump_clock: MockClock) -> None:
+async def test_happy_takes_as_long_as_a_person_and_speed_divides_it(
+    autojump_clock: MockClock,
+) -> None:
     async def seconds(speed: float) -> float:
         async with bench(settings=Settings(speed=speed)) as b:
             await b.login()
@@ -80,7 +82,9 @@ async def test_happy_takes_as_long_as_a_person_and_speed_divides_it(autojump_clo
     assert await seconds(10) == pytest.approx(slow / 10)
 
 
-async def test_callbacks_of_a_payment_have_its_service_id_and_a_fresh_device_id(autojump_clock: MockClock) -> None:
+async def test_callbacks_of_a_payment_have_its_service_id_and_a_fresh_device_id(
+    autojump_clock: MockClock,
+) -> None:
     async with bench() as b:
         await b.login()
         answer = await b.pay()
@@ -91,7 +95,11 @@ async def test_callbacks_of_a_payment_have_its_service_id_and_a_fresh_device_id(
         devices = [head["DeviceID"] for head in heads]
         assert len(set(devices)) == len(devices)
         assert {(head["POIID"], head["SaleID"]) for head in heads} == {("LANE-7", "1")}
-        flags = {post.find(".//DisplayOutput").get("ResponseRequiredFlag") for post in b.listener.posts}  # type: ignore[union-attr]
+        flags = {
+            output.get("ResponseRequiredFlag")
+            for post in b.listener.posts
+            for output in post.iter("DisplayOutput")
+        }
         assert flags == {"false"}
         assert {head[b"connection"] for head in b.listener.headers} == {b"close"}
         types = {head[b"content-type"] for head in b.listener.headers}
@@ -113,7 +121,9 @@ async def test_one_callback_is_answered_before_the_next(autojump_clock: MockCloc
         assert "Reject" in b.listener.names()
 
 
-async def test_declined_has_refusal_and_receipts_and_charges_nothing(autojump_clock: MockClock) -> None:
+async def test_declined_has_refusal_and_receipts_and_charges_nothing(
+    autojump_clock: MockClock,
+) -> None:
     async with bench("declined") as b:
         await b.login()
         answer = await b.pay()
@@ -139,7 +149,9 @@ async def test_customer_cancel_has_no_receipt(autojump_clock: MockClock) -> None
         assert [entry.state for entry in b.terminal.ledger] == [State.CANCELLED]
 
 
-async def test_aborted_waits_long_for_the_card_so_that_an_abort_can_come(autojump_clock: MockClock) -> None:
+async def test_aborted_waits_long_for_the_card_so_that_an_abort_can_come(
+    autojump_clock: MockClock,
+) -> None:
     async with bench("aborted") as b:
         await b.login()
         service_id = await b.start_payment()
@@ -183,7 +195,9 @@ async def test_next_scenarios_are_taken_before_the_lasting_one(autojump_clock: M
         assert result(await b.pay()) == OK
 
 
-async def test_receipts_are_swedish_with_decimal_comma_and_mask_the_card(autojump_clock: MockClock) -> None:
+async def test_receipts_are_swedish_with_decimal_comma_and_mask_the_card(
+    autojump_clock: MockClock,
+) -> None:
     async with bench() as b:
         await b.login()
         papers = receipts(await b.pay("1234.50"))
@@ -210,7 +224,9 @@ async def test_language_of_the_operator(autojump_clock: MockClock) -> None:
         assert "Ange kod: ****" in b.listener.texts()
 
 
-async def test_light_integration_never_posts_and_sets_the_signature_block(autojump_clock: MockClock) -> None:
+async def test_light_integration_never_posts_and_sets_the_signature_block(
+    autojump_clock: MockClock,
+) -> None:
     async with bench("signature-approved") as b:
         await b.login(LIGHT)
         answer = await b.pay()
@@ -218,7 +234,9 @@ async def test_light_integration_never_posts_and_sets_the_signature_block(autoju
         assert b.listener.posts == []
         assert result(answer) == OK
         papers = receipts(answer)
-        assert papers["CashierReceipt"]["Merchant"]["Mandatory"]["Payment"]["SignatureBlock"] is True
+        assert (
+            papers["CashierReceipt"]["Merchant"]["Mandatory"]["Payment"]["SignatureBlock"] is True
+        )
         assert "Kundens underskrift" in str(papers["CashierReceipt"])
         assert b.terminal.display == ("Welcome",)
 
@@ -312,7 +330,9 @@ async def test_signature_not_confirmed_is_refused(autojump_clock: MockClock, how
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
-async def test_a_wrong_confirmation_is_a_violation_and_no_yes(autojump_clock: MockClock, wrong: dict[str, str | None]) -> None:
+async def test_a_wrong_confirmation_is_a_violation_and_no_yes(
+    autojump_clock: MockClock, wrong: dict[str, str | None]
+) -> None:
     async def answer(post: Element) -> Answer | None:
         if post[1].tag != "InputRequest":
             return None
@@ -363,7 +383,9 @@ async def test_print_end_wants_a_print_response(autojump_clock: MockClock) -> No
         assert [text[:13] for text in b.terminal.violations] == ["PrintResponse"]
 
 
-DISPLAYED = '<OutputResult Device="{}" InfoQualify="Status"><Response Result="Success"/></OutputResult>'
+DISPLAYED = (
+    '<OutputResult Device="{}" InfoQualify="Status"><Response Result="Success"/></OutputResult>'
+)
 
 
 @pytest.mark.parametrize(
@@ -379,7 +401,9 @@ DISPLAYED = '<OutputResult Device="{}" InfoQualify="Status"><Response Result="Su
         ("false", 500, "", False),
     ],
 )
-async def test_display_answers(autojump_clock: MockClock, flag: str, status: int, device: str, right: bool) -> None:
+async def test_display_answers(
+    autojump_clock: MockClock, flag: str, status: int, device: str, right: bool
+) -> None:
     async def answer(post: Element) -> Answer:
         if status != 200:
             return status, b""

@@ -1,0 +1,164 @@
+"""Sockets to listen on: TCP, a unix path that is nobody else's, or one passed by systemd."""
+
+import errno
+import fcntl
+import os
+import shutil
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import trio
+
+BACKLOG = 64
+"""Connections that the kernel keeps waiting for `accept`, per listener."""
+
+Listener = trio.abc.Listener[trio.SocketStream]
+
+
+def split_bind(bind: str) -> tuple[str, int]:
+    """Split "host:port", an IPv6 address in brackets; ValueError says what is wrong."""
+    host, colon, port = bind.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if bracketed:
+        host = host[1:-1]
+    port_ok = port.isascii() and port.isdecimal() and int(port) <= 0xFFFF
+    if not (colon and host and port_ok) or (":" in host) != bracketed:
+        raise ValueError(f'{bind!r}: expected "host:port" or "[IPv6 address]:port", port 0..65535')
+    return host, int(port)
+
+
+async def listen_tcp(bind: str) -> list[trio.SocketListener]:
+    """Listen on "host:port", on each address the host has; port 0 takes a free one.
+
+    Raises ValueError for a malformed `bind`, OSError naming it where the system refuses.
+    """
+    host, port = split_bind(bind)
+    with _naming(bind):
+        return await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
+
+
+class UnixListener(trio.abc.Listener[trio.SocketStream]):
+    """A listener on a path, which it removes when closed, unless another socket lies there now."""
+
+    def __init__(self, sock: socket.socket, path: Path) -> None:
+        self._path = path
+        self._identity = _identity(path)
+        self._listener = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
+
+    @property
+    def socket(self) -> trio.socket.SocketType:
+        """The listening socket."""
+        return self._listener.socket
+
+    async def accept(self) -> trio.SocketStream:
+        """Wait for a connection."""
+        return await self._listener.accept()
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        with suppress(OSError):
+            if _identity(self._path) == self._identity:
+                self._path.unlink()
+        await self._listener.aclose()
+
+
+def listen_unix(path: Path, mode: int, group: str = "") -> UnixListener:
+    """Listen on a socket at `path` with `mode` and `group` (name or number; "": the process's).
+
+    A dead socket in the way is removed, a live one never: that and anything else that hinders is
+    an OSError naming the path.
+    """
+    with _naming(str(path)), _claimed(path.parent):
+        _remove_dead(path)
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.bind(os.fspath(path))
+            try:
+                # Nobody can connect before listen(), so nobody does with the wrong permissions.
+                if group:
+                    _give(path, group)
+                path.chmod(mode)
+                sock.listen(BACKLOG)
+                return UnixListener(sock, path)
+            except BaseException:
+                path.unlink()
+                raise
+        except BaseException:
+            sock.close()
+            raise
+
+
+def from_fd(fd: int) -> trio.SocketListener:
+    """Adopt a listening stream socket passed by systemd; subprocesses will not inherit it.
+
+    Raises OSError if `fd` is not one.
+    """
+    with _naming(f"file descriptor {fd}"):
+        os.set_inheritable(fd, False)
+        sock = socket.socket(fileno=fd)
+        if (
+            sock.family not in {socket.AF_UNIX, socket.AF_INET, socket.AF_INET6}
+            or sock.type != socket.SOCK_STREAM
+            or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        ):
+            sock.detach()
+            raise OSError(errno.EINVAL, "not a listening TCP or unix stream socket")
+        return trio.SocketListener(trio.socket.from_stdlib_socket(sock))
+
+
+@contextmanager
+def _naming(where: str) -> Iterator[None]:
+    """Add to an OSError what could not be listened on."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(error.errno, f"cannot listen on {where}: {reason}") from error
+
+
+@contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Lock `folder`, so that of two daemons starting at once neither takes the other for dead."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(errno.EBUSY, "another process is starting to listen there") from None
+        yield
+    finally:
+        os.close(fd)
+
+
+def _remove_dead(path: Path) -> None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(found.st_mode):
+        raise OSError(errno.EEXIST, "something that is not a socket is in the way")
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except BlockingIOError:  # its backlog is full: very much alive
+            pass
+    raise OSError(errno.EADDRINUSE, "another process listens there")
+
+
+def _give(path: Path, group: str) -> None:
+    try:
+        shutil.chown(path, group=int(group) if group.isdecimal() else group)
+    except LookupError:
+        raise OSError(errno.EINVAL, f"there is no group {group!r}") from None
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.lstat()
+    return found.st_dev, found.st_ino
