@@ -184,6 +184,8 @@ async def stream_events(
         with trio.CancelScope(shield=True):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         quiet_since = trio.current_time()
+        # A source with a backlog may never wait: this is where a cancelled stream ends.
+        await trio.lowlevel.checkpoint()
 
     async def beat() -> None:
         while True:

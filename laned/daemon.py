@@ -140,14 +140,18 @@ async def serve_lane(
     *,
     stop: trio.Event,
     passed: Sequence[int] = (),
+    on_listening: Callable[[Sequence[Listener]], None] = lambda callbacks: None,
     on_ready: Callable[[Lane], None] = lambda lane: None,
     on_frame: Callable[..., None] | None = None,
 ) -> None:
     """Run the lane of `config` on its real sockets until `stop` is set, then stop in good order.
 
-    `passed` are sockets from systemd: the till's. Raises StartError when a socket cannot be had.
+    `passed` are sockets from systemd: the till's. `on_listening` is told what the terminal can
+    post to (port 0: which port it became) before the terminal is spoken to. Raises StartError when
+    a socket cannot be had.
     """
     callbacks, tills = await _listeners(config, passed)
+    on_listening(callbacks)
     client = TerminalClient(config.terminal.connect_timeout)
     async with trio.open_nursery() as nursery:
         lane: Lane = await nursery.start(

@@ -67,11 +67,6 @@ class Ledger:
         """The transaction with this POI TransactionID."""
         return self._entries.get(poi_transaction_id)
 
-    @property
-    def last(self) -> Transaction | None:
-        """The transaction that began last, whatever became of it."""
-        return next(reversed(self._entries.values()), None)
-
     def charged(self) -> list[Transaction]:
         """The transactions that moved money and were not reversed."""
         return [entry for entry in self if entry.state is State.CHARGED]

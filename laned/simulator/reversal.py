@@ -24,7 +24,10 @@ def not_reversible(
     reversible: Reversible | None,
     violation: Callable[[str], None],
 ) -> Element | None:
-    """Why the transaction that is named cannot be reversed, or None."""
+    """Why the transaction that is named cannot be reversed, or None.
+
+    ``reversible`` is the last transaction if it was approved and still stands.
+    """
     original = request.body.find("OriginalPOITransaction")
     assert original is not None
     asked = dict(original[0].attrib)
@@ -41,7 +44,7 @@ def not_reversible(
     if faults:
         violation(f"OriginalPOITransaction: {faults[0]}")
         return compose.failure("NotFound", faults[0])
-    if reversible is None or known is not ledger.last or known is not reversible[0]:
+    if reversible is None or known is not reversible[0]:
         return compose.failure("Refusal", "Only the last transaction, if it was approved")
     return None
 

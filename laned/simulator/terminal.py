@@ -81,7 +81,7 @@ class Terminal:
         self._busy_until = -float("inf")
         self._service_ids: set[str] = set()
         self._poi_ids: dict[str, float] = {}
-        self._reversible: Reversible | None = None
+        self._reversible: Reversible | None = None  # always about the last transaction
         self._last_number = self._rng.randrange(6_000_000_000, 7_000_000_000)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -174,7 +174,8 @@ class Terminal:
         return self._at_once(message)
 
     def _repeated(self, message: Message) -> list[str]:
-        # The vendor says unique in a session; what identifies a payment is unique for ever here.
+        # The vendor says unique in a session; what identifies a payment is unique for ever here,
+        # so this set and the ledger grow as long as the terminal lives.
         if message.service_id in self._service_ids:
             return [f"{message.category}: ServiceID {message.service_id} was used before"]
         self._service_ids.add(message.service_id)
@@ -334,7 +335,6 @@ class Terminal:
             timestamp=compose.timestamp(self._now()),
             tip=scenario.tip if kind == "Normal" else Decimal(0),
         )
-        self._reversible = None
         self.record.say(f"{kind} {transaction.amount} {transaction.currency}: {scenario.name}")
         return await self._perform(Payment(*self._setting(message), scenario, transaction))
 

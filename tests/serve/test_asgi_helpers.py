@@ -279,3 +279,27 @@ async def test_a_throttled_log_counts_what_it_leaves_out(
         "also refused",
         "refused (4 similar since the last such line)",
     ]
+
+
+async def test_a_source_that_never_waits_does_not_outlive_the_stop(
+    autojump_clock: object,
+) -> None:
+    """A backlog is always there: only the sends wait, and they are shielded."""
+    sent = 0
+
+    async def backlog() -> AsyncIterator[bytes]:
+        while True:
+            yield b"data: more\n\n"
+
+    async def slow_send(message: Message) -> None:
+        nonlocal sent
+        sent += 1
+        assert sent < 100, "the stream went on after the stop"
+        await trio.sleep(2)
+
+    stop = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: stream_events(body(), slow_send, backlog(), stop=stop))
+        await trio.sleep(5)
+        stop.set()
+    assert trio.current_time() <= 5 + 2 * 3

@@ -143,6 +143,26 @@ async def test_poi_id_and_sale_id_stay_through_a_session(
         assert len(b.terminal.ledger) == 0
 
 
+async def test_welcome_is_shown_only_to_the_latest_session_and_only_when_idle(
+    autojump_clock: MockClock,
+) -> None:
+    async with bench(settings=Settings(busy_after_payment=0)) as b:
+        await b.send("Login", login_body())
+        await trio.sleep(1)
+        await b.login()
+        assert [text[5:] for text in b.listener.texts()] == [
+            '"Please wait"',
+            '"Please wait"',
+            '"Welcome"',
+        ]
+        await b.pay()
+        await b.pay()
+        await b.settle()
+        texts = b.listener.texts()
+        assert texts[texts.index('9202,"Approved"') + 1] == '9101,"Present card"'
+        assert texts[-2:] == ['9202,"Approved"', '9000,"Welcome"']
+
+
 async def test_login_ends_a_payment_that_waits_for_the_card(autojump_clock: MockClock) -> None:
     async with bench("aborted") as b:
         await b.login()
@@ -203,6 +223,7 @@ async def test_abort_too_late_leaves_the_payment_standing(autojump_clock: MockCl
         assert result(b.answers[service_id]) == OK
         assert b.terminal.ledger.balance() == 38
         assert "Reject" not in b.listener.names()
+        assert f"abort of {service_id}: too late" in b.lines
         assert b.terminal.violations == []
 
 
@@ -215,10 +236,14 @@ async def test_abort_of_something_else_is_ignored_and_rejected(
         service_id = await b.start_payment()
         assert await b.abort("77") == 204
         assert await b.abort(service_id, SaleID="9") == 204
+        unnamed = '<AbortRequest><MessageReference MessageCategory="Payment"/>'
+        unnamed += "<AbortReason>b</AbortReason></AbortRequest>"
+        assert (await b.post(request("Abort", b.new_id(), unnamed))).status_code == 204
         await b.settle()
         assert result(b.answers[service_id]) == ("Failure", "Cancel")
         rejects = [p for p in b.listener.posts if p[1].get("EventToNotify") == "Reject"]
-        assert len(rejects) == (0 if capabilities else 2)
+        assert len(rejects) == (0 if capabilities else 3)
+        assert b.lines.count("event: Reject") == len(rejects)
         if rejects:
             sent = base64.b64decode(rejects[0].findtext(".//RejectedMessage") or "")
             assert sent == b.terminal.requests[2].raw

@@ -28,6 +28,7 @@ from trio.testing import MockClock
 
 import laned.simulator
 from laned.simulator import Terminal, grammar, simulator_app, wire
+from laned.simulator.app import BODY_TIMEOUT
 from laned.simulator.texts import LANGUAGES, text
 
 GOOD = payment_body()
@@ -227,6 +228,7 @@ async def test_a_slow_body_is_408_and_a_vanished_client_gets_nothing(
     scope = {"type": "http", "method": "POST", "path": PATH, "headers": []}
     await app(scope, slow, send)
     assert [event.get("status") for event in sent] == [408, None]
+    assert trio.current_time() == BODY_TIMEOUT
     sent.clear()
     await app(scope, gone, send)
     await app({"type": "websocket"}, gone, send)

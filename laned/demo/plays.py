@@ -1,0 +1,135 @@
+"""What a scenario is about, what it should come to, and whether it did."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+from msgspec import Struct
+
+from laned.simulator import State, Transaction
+
+AMOUNT: Final = "38.00"
+CURRENCY: Final = "SEK"
+
+
+class Play(Struct, frozen=True, kw_only=True):
+    """One scenario: told in `about`, ended as `ends` says, with `proves` as its moral.
+
+    `press` names the button that is pressed once the `cue` has come: the question after the
+    signature, or the terminal asking for the card.
+    """
+
+    name: str
+    about: str
+    ends: str
+    proves: str
+    press: Literal["", "confirm", "abort"] = ""
+    cue: Literal["", "signature", "card"] = ""
+    signature: Literal["approved", "declined"] | None = None
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What is known when a play is over.
+
+    `payment` is the till's, as it was told; `kept` the same from laned's journal; `books` and
+    `violations` are the terminal's.
+    """
+
+    payment: dict[str, Any]
+    kept: dict[str, Any]
+    books: tuple[Transaction, ...]
+    violations: tuple[str, ...]
+
+
+_AGREED: Final = "till, journal and terminal agree"
+
+PLAYS: Final[Mapping[str, Play]] = MappingProxyType(
+    {
+        play.name: play
+        for play in (
+            Play(
+                name="happy",
+                about="A customer buys something, holds a card to the terminal and types the PIN."
+                " The bank says yes.",
+                ends="approved",
+                proves=f"{AMOUNT} {CURRENCY} were charged exactly once: {_AGREED}.",
+            ),
+            Play(
+                name="signature-approved",
+                about="The card wants a signature instead of a PIN. The display asks whether it is"
+                " good, and the confirm button says yes.",
+                ends="approved",
+                press="confirm",
+                cue="signature",
+                signature="approved",
+                proves=f"{AMOUNT} {CURRENCY} were charged exactly once, and only after the button"
+                f" said yes: {_AGREED}.",
+            ),
+            Play(
+                name="signature-declined",
+                about="The card wants a signature instead of a PIN. The display asks whether it is"
+                " good, and the abort button says no.",
+                ends="declined",
+                press="abort",
+                cue="signature",
+                signature="declined",
+                proves=f"nothing was charged, because the button said no: {_AGREED}.",
+            ),
+            Play(
+                name="declined",
+                about="A customer puts a card in and types the PIN. The bank says no.",
+                ends="declined",
+                proves=f"nothing was charged, and the till knows why: {_AGREED}.",
+            ),
+            Play(
+                name="aborted",
+                about="The terminal waits for a card. The customer presses the lane's abort button"
+                " instead.",
+                ends="aborted",
+                press="abort",
+                cue="card",
+                proves=f"the button ended the payment, nothing was charged: {_AGREED}.",
+            ),
+            Play(
+                name="customer-cancel",
+                about="The terminal waits for a card. The customer presses stop on the terminal.",
+                ends="aborted",
+                proves=f"nothing was charged, and the till knows why: {_AGREED}.",
+            ),
+        )
+    }
+)
+
+
+def faults(play: Play, outcome: Outcome) -> list[str]:
+    """What is not as it should be; empty: the play ended as it should."""
+    payment = outcome.payment
+    found = list(_unlike(payment, "state", play.ends))
+    found += _unlike(payment, "signature", play.signature)
+    found += _unlike(payment, "abort_requested", play.cue == "card")
+    if outcome.kept != payment:
+        found.append("the journal holds the payment otherwise than the till was told")
+    found += _of_books(play, outcome)
+    found += [f"the terminal says that laned broke a rule: {rule}" for rule in outcome.violations]
+    return found
+
+
+def _unlike(payment: dict[str, Any], field: str, wanted: object) -> Iterable[str]:
+    if payment[field] != wanted:
+        yield f"the payment's {field} is {payment[field]}, it should be {wanted}"
+
+
+def _of_books(play: Play, outcome: Outcome) -> Iterable[str]:
+    charged = [entry for entry in outcome.books if entry.state is State.CHARGED]
+    amounts = [f"{entry.amount} {entry.currency}" for entry in charged]
+    wanted = [f"{Decimal(AMOUNT)} {CURRENCY}"] if play.ends == "approved" else []
+    if amounts != wanted:
+        yield (
+            f"the terminal's books say that {' and '.join(amounts) or 'nothing'} was charged,"
+            f" it should be {' and '.join(wanted) or 'nothing'}"
+        )
+    identity = (outcome.payment["poi_transaction"] or {}).get("id")
+    for entry in charged:
+        if entry.poi_transaction_id != identity:
+            yield f"the terminal charged {entry.poi_transaction_id}, the till knows {identity}"

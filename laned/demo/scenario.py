@@ -1,0 +1,108 @@
+"""`laned demo --scenario`: one payment played to its end, told as it happens, and judged."""
+
+import os
+import shutil
+import sys
+from io import TextIOWrapper
+from typing import Any, Final
+
+import trio
+
+from laned.demo.look import look_of
+from laned.demo.plays import AMOUNT, CURRENCY, PLAYS, Outcome, Play, faults
+from laned.demo.stage import Stage, open_stage
+from laned.demo.story import Story
+from laned.demo.till import Event
+from laned.exits import DONE, FAILED
+
+PAYMENT: Final = "demo-1"
+PLAY_WITHIN: Final = 60.0  # seconds at speed 1, for what takes about 12
+LEAST_PATIENCE: Final = 20.0  # seconds, however fast the terminal is: the machine may be slow
+THINKING: Final = 1.2  # seconds at speed 1 that a person takes to do something
+LONGEST_THOUGHT: Final = 20.0  # seconds; the question after a signature has 60 at any speed
+PRESS: Final = 0.1  # seconds
+UNSETTLED: Final = frozenset({"pending", "processing", "unknown"})
+PRESENT_CARD: Final = "Present card"  # the simulated terminal's words
+TOLD_ELSEWHERE: Final = frozenset({"display", "button", "card", "hardware"})
+"""Events of which the story tells where they come from."""
+
+
+async def play_scenario(name: str, speed: float) -> int:
+    """Play it on stdout; DONE if it ended as it should, FAILED (and why on stderr) if not."""
+    play = PLAYS[name]
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    columns = shutil.get_terminal_size().columns
+    story = Story(sys.stdout, look_of(sys.stdout, os.environ), columns)
+    story.begin(play)
+    outcome: Outcome | None = None
+    patience = max(LEAST_PATIENCE, PLAY_WITHIN / speed)
+    with trio.move_on_after(patience):
+        async with trio.open_nursery() as nursery, open_stage(name, speed) as stage:
+            nursery.start_soon(_tell, story, stage)
+            payment = await _act(play, stage, speed)
+            story.pictures = False  # of the stop, words are enough
+            kept = await stage.till.payment(PAYMENT)
+            terminal = stage.terminal
+        # The lane has stopped: nothing comes after this.
+        outcome = Outcome(
+            payment=payment,
+            kept=kept,
+            books=tuple(terminal.ledger),
+            violations=tuple(terminal.violations),
+        )
+    if outcome is None:
+        print(f"laned: {name} did not end within {patience:g} s", file=sys.stderr)
+        return FAILED
+    found = faults(play, outcome)
+    story.end(outcome.payment)
+    story.judge(play, found)
+    if found:
+        print(f"laned: {name} ended otherwise: {'; '.join(found)}", file=sys.stderr)
+    return FAILED if found else DONE
+
+
+async def _tell(story: Story, stage: Stage) -> None:
+    async for happening in stage.happenings:
+        story.tell(happening)
+
+
+async def _act(play: Play, stage: Stage, speed: float) -> dict[str, Any]:
+    """Be the till, and whoever presses the button; the payment as the till was told it ended."""
+    settled = trio.Event()
+    thinking = min(THINKING / speed, LONGEST_THOUGHT)
+    async with trio.open_nursery() as nursery:
+
+        async def press() -> None:
+            await trio.sleep(thinking)
+            stage.say("button", f"{play.press} is pressed")
+            await stage.till.press(play.press, PRESS)
+
+        async def listen() -> None:
+            async for event in stage.till.events():
+                if event.name not in TOLD_ELSEWHERE:
+                    stage.hears(event)
+                if _is_cue(play, event):
+                    nursery.start_soon(press)
+                if event.name == "payment" and event.data["state"] not in UNSETTLED:
+                    settled.set()
+
+        nursery.start_soon(listen)
+        await stage.idle()
+        await trio.sleep(thinking)
+        stage.say("till", f"asks laned for {AMOUNT} {CURRENCY}: PUT /v1/payments/{PAYMENT}")
+        payment = await stage.till.pay(PAYMENT, AMOUNT, wait=True)
+        await settled.wait()
+        await stage.idle()
+        nursery.cancel_scope.cancel()
+    return payment
+
+
+def _is_cue(play: Play, event: Event) -> bool:
+    match play.cue:
+        case "signature":
+            return event.name == "prompt" and "by" not in event.data
+        case "card":
+            return event.name == "display" and event.data["lines"] == [PRESENT_CARD]
+        case _:
+            return False

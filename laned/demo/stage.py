@@ -1,0 +1,212 @@
+"""A whole lane on this machine: laned itself between a simulated terminal and a till.
+
+Nothing is pretended between them: TCP on the loopback, a unix socket and a journal in a temporary
+folder, and laned's own display and buttons, on a virtual panel and virtual pins.
+"""
+
+import math
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+import trio
+from msgspec import Struct
+
+from laned.config import (
+    ButtonsConfig,
+    Config,
+    DisplayConfig,
+    JournalConfig,
+    ListenerConfig,
+    MaintenanceConfig,
+    PaymentConfig,
+    TerminalConfig,
+    TillConfig,
+)
+from laned.daemon import Lane, open_journal, serve_lane
+from laned.demo import words
+from laned.demo.plays import CURRENCY
+from laned.demo.till import Event, Till
+from laned.demo.words import Who
+from laned.lane.screen import Screen, farewell, screen
+from laned.listen import Listener, listen_tcp
+from laned.serve import serve
+from laned.simulator import SCENARIOS, Settings, Terminal, callback_client, simulator_app
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+LOOPBACK: Final = "127.0.0.1"
+IDLE: Final = ("Welcome",)  # what the simulated terminal shows when it has nothing to do
+BUSY_AFTER_LOGIN: Final = 1.0  # seconds; less than of a real one, as a demonstration is short
+RECENT: Final = 8  # screens among which a frame's own is looked for
+
+
+class Said(Struct, frozen=True):
+    """Somebody did something, `at` seconds after the beginning."""
+
+    at: float
+    who: Who
+    text: str
+
+
+class Shown(Struct, frozen=True):
+    """The lane's display showed `frame`, a picture of `screen`."""
+
+    at: float
+    frame: "Image"
+    screen: Screen
+
+
+Happening = Said | Shown
+
+
+class Stage:
+    """The running lane and all that is around it; `happenings` is everything, in order."""
+
+    lane: Lane
+    terminal: Terminal
+
+    def __init__(self, till: Till) -> None:
+        self.till = till
+        self._start = trio.current_time()
+        self._tell, self.happenings = trio.open_memory_channel[Happening](math.inf)
+        self._early: list[Image] = []
+        self._screens: deque[Screen] = deque(maxlen=RECENT)
+        self._booked: str | None = None
+        self._paid = ""
+
+    def say(self, who: Who, text: str) -> None:
+        """Let it be known that `who` does what `text` says."""
+        self._tell.send_nowait(Said(self._now(), who, text))
+
+    async def idle(self) -> None:
+        """Wait until the terminal has nothing to do."""
+        await self.terminal.until(lambda: self.terminal.display == IDLE)
+
+    def hears(self, event: Event) -> None:
+        """Take what the till hears, unless it is nothing new about a payment."""
+        told = words.of_event(*event)
+        if told is None or (event.name == "payment" and told == self._paid):
+            return
+        if event.name == "payment":
+            self._paid = told
+        self.say("till", f"hears: {told}")
+
+    def terminal_says(self, line: str) -> None:
+        """Take a line of the simulated terminal, and look into its books."""
+        *_, booked = (None, *map(words.of_books, self.terminal.ledger))
+        if booked and booked != self._booked:
+            self.say("terminal", booked)
+        self._booked = booked
+        told = words.of_terminal(line)
+        if told is not None:
+            self.say(*told)
+
+    def shows(self, frame: "Image") -> None:
+        """Take a frame of the lane's display."""
+        from laned.drawing import draw
+
+        if not hasattr(self, "lane"):
+            self._early.append(frame)
+            return
+        # The lane may be a step ahead of its display.
+        newest = screen(self.lane.runner.state)
+        recent = (newest, *reversed(self._screens), farewell(self.lane.runner.state))
+        shown = next((one for one in recent if draw(one, frame.size) == frame), newest)
+        self._tell.send_nowait(Shown(self._now(), frame, shown))
+
+    async def follow(self, lane: Lane) -> None:
+        """Keep the lane's newest screens, to know the frames by."""
+        self.lane = lane
+        for frame in self._early:
+            self.shows(frame)
+        async for newest in lane.runner.changes(screen):
+            self._screens.append(newest)
+
+    def close(self) -> None:
+        """Nothing more happens."""
+        self._tell.close()
+
+    def _now(self) -> float:
+        return trio.current_time() - self._start
+
+
+@asynccontextmanager
+async def open_stage(scenario: str, speed: float) -> AsyncIterator[Stage]:
+    """A running lane, its terminal playing `scenario`, everything `speed` times faster.
+
+    At the end the lane stops in good order. Raises StartError, JournalError or OSError when the
+    machine does not grant what is needed.
+    """
+    stop = trio.Event()
+    with TemporaryDirectory(prefix="laned-demo-") as folder:
+        listeners = await listen_tcp(f"{LOOPBACK}:0")
+        config = _config(Path(folder), _port(listeners))
+        async with callback_client() as client, trio.open_nursery() as nursery:
+            stage = Stage(Till(Path(config.till.socket)))
+
+            def listening(callbacks: Sequence[Listener]) -> None:
+                stage.terminal = Terminal(
+                    scenario=SCENARIOS[scenario],
+                    settings=Settings(
+                        speed=speed, busy_after_login=BUSY_AFTER_LOGIN, busy_after_payment=0.0
+                    ),
+                    callback=f"http://{LOOPBACK}:{_port(callbacks)}",
+                    callback_client=client,
+                    on_event=stage.terminal_says,
+                )
+                nursery.start_soon(stage.terminal.run)
+                app = simulator_app(stage.terminal)
+                nursery.start_soon(partial(serve, app, listeners, stop=trio.Event()))
+
+            ended = trio.Event()
+
+            async def live(*, task_status: trio.TaskStatus[Lane]) -> None:
+                with closing(open_journal(config)) as journal:
+                    await serve_lane(
+                        config,
+                        journal,
+                        stop=stop,
+                        on_listening=listening,
+                        on_ready=task_status.started,
+                        on_frame=stage.shows,
+                    )
+                ended.set()
+
+            lane = await nursery.start(live)
+            nursery.start_soon(stage.follow, lane)
+            try:
+                yield stage
+            finally:
+                await stage.till.aclose()
+            stop.set()
+            await ended.wait()
+            stage.close()
+            nursery.cancel_scope.cancel()
+
+
+def _config(folder: Path, terminal_port: int) -> Config:
+    return Config(
+        terminal=TerminalConfig(
+            address=f"{LOOPBACK}:{terminal_port}", poi_id="DEMO", currency=CURRENCY
+        ),
+        listener=ListenerConfig(bind=f"{LOOPBACK}:0"),
+        till=TillConfig(socket=str(folder / "till.sock")),
+        payment=PaymentConfig(signature="button"),
+        maintenance=MaintenanceConfig(window=""),
+        display=DisplayConfig(driver="virtual", language="en"),
+        buttons=ButtonsConfig(driver="virtual"),
+        journal=JournalConfig(path=str(folder / "journal.sqlite3")),
+    )
+
+
+def _port(listeners: Sequence[Listener]) -> int:
+    listener = listeners[0]
+    assert isinstance(listener, trio.SocketListener)
+    port: int = listener.socket.getsockname()[1]
+    return port

@@ -1,0 +1,399 @@
+"""Lanes for tests: each is brought to where it is by real events, with a clock of its own."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+
+from laned.config import ButtonConfig, TerminalConfig
+from laned.config import Config as Config
+from laned.lane import effects as fx
+from laned.lane import events as ev
+from laned.lane.machine import handle
+from laned.lane.payment import Order, Payment
+from laned.lane.start import Past, start
+from laned.lane.state import LaneState as LaneState
+from laned.lane.state import Phase as Phase
+from laned.lane.turn import Step
+from laned.nexo import messages as m
+
+SERIAL = "serial-1"
+BEGIN = datetime(2025, 6, 7, 8, 9, 10, tzinfo=UTC)
+FIRST_SERVICE_ID = 1000
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def configuration(**payment: Any) -> Config:
+    """A lane's configuration with these settings in [payment]."""
+    terminal = TerminalConfig(address="192.0.2.15:11000", poi_id="kiosk-7", sale_id="kassa-2")
+    config = Config(terminal=terminal)
+    return replace(config, payment=replace(config.payment, **payment))
+
+
+def with_approve_button(config: Config) -> Config:
+    """The configuration with an attendant's button."""
+    return replace(config, buttons=replace(config.buttons, approve=ButtonConfig(pin=5)))
+
+
+def replace(value: S, **changes: Any) -> S:
+    """`msgspec.structs.replace`."""
+    return msgspec.structs.replace(value, **changes)
+
+
+def order(payment_id: str = "a", amount: str = "100.00", **changes: Any) -> Order:
+    """What a till asks for."""
+    return Order(
+        **{
+            "id": payment_id,
+            "type": "payment",
+            "amount": Decimal(amount),
+            "currency": "SEK",
+            "fingerprint": f"{payment_id} {amount} {changes}",
+            **changes,
+        }
+    )
+
+
+class Lane:
+    """A lane, its clock, and everything that its steps asked for."""
+
+    def __init__(
+        self, config: Config | None = None, past: Past | None = None, *, at: float = 100.0
+    ) -> None:
+        self.config = config or configuration()
+        self.now = at
+        self._tokens = 0
+        self.sends: list[fx.Send] = []
+        self.entries: list[fx.Entry] = []
+        past = past or Past(next_service_id=FIRST_SERVICE_ID)
+        self.last = start(self.config, past, self.moment())
+        self._note(self.last)
+
+    def moment(self) -> ev.Moment:
+        """Now, with a token of its own."""
+        self._tokens += 1
+        wall = BEGIN + timedelta(seconds=self.now)
+        return ev.Moment(monotonic=self.now, wall=wall, token=f"tok{self._tokens:05d}")
+
+    def _note(self, step: Step) -> None:
+        self.state = step.state
+        self.last = step
+        for effect in step.effects:
+            if isinstance(effect, fx.Send):
+                self.sends.append(effect)
+            else:
+                self.entries.append(effect.entry)
+
+    def do(self, *events: ev.Event) -> Step:
+        """Handle events now; the last step."""
+        for event in events:
+            self._note(handle(self.state, event, self.moment()))
+        return self.last
+
+    def wait(self, seconds: float) -> "Lane":
+        """Let time pass; whatever falls due happens when it does."""
+        until = self.now + seconds
+        while self.state.wake_at is not None and self.state.wake_at <= until:
+            self.now = max(self.now, self.state.wake_at)
+            self.do(ev.TimePassed())
+        self.now = until
+        return self
+
+    # -- Looking
+
+    @property
+    def phase(self) -> Phase:
+        return self.state.phase
+
+    @property
+    def payment(self) -> Payment:
+        """The payment that is unfinished, or else the one that was finished last."""
+        payment = self.state.payment or self.state.settled
+        assert payment is not None
+        return payment
+
+    def sent(self, body: type, among: list[fx.Send] | None = None) -> list[fx.Send]:
+        """The requests with such a body, of this life or `among` others."""
+        sends = self.sends if among is None else among
+        return [send for send in sends if isinstance(send.message.body, body)]
+
+    def sent_now(self, body: type) -> list[fx.Send]:
+        """The requests with such a body of the last step."""
+        sends = [effect for effect in self.last.effects if isinstance(effect, fx.Send)]
+        return self.sent(body, sends)
+
+    def ended(self) -> tuple[str, str | None]:
+        """How the last payment ended: its state, its error's condition."""
+        assert self.state.payment is None
+        error = self.payment.error
+        return str(self.payment.state), error.condition if error else None
+
+    # -- What the terminal may answer
+
+    def request(self) -> fx.Send:
+        """The newest PaymentRequest."""
+        return self.sent(m.PaymentRequest)[-1]
+
+    def response(self, condition: str | None = None, **changes: Any) -> m.PaymentResponse:
+        """The answer to the newest PaymentRequest: what was asked for, or this condition."""
+        body = self.request().message.body
+        assert isinstance(body, m.PaymentRequest)
+        response = m.PaymentResponse(
+            response=m.Response(
+                result="Success" if condition is None else "Failure",
+                error_condition=condition or None,
+            ),
+            sale_transaction=body.transaction,
+            poi_transaction=m.TransactionID("poi-1", "2025-06-07T10:09:10+02:00"),
+        )
+        if condition is None:
+            amounts = m.AmountsResp(authorized_amount=body.requested_amount, currency="SEK")
+            response = replace(response, amounts=amounts, approval_code="A1")
+        return replace(response, **changes)
+
+    def header(self, **changes: Any) -> m.Header:
+        """The header of that answer."""
+        return replace(m.response_header(self.request().message.header), **changes)
+
+    def answered(
+        self,
+        condition: str | None = None,
+        *,
+        header: m.Header | None = None,
+        poi_owner: str | None = None,
+        **changes: Any,
+    ) -> ev.PaymentAnswered:
+        """That answer, on its own connection."""
+        return ev.PaymentAnswered(
+            service_id=self.service_id(),
+            header=header or self.header(),
+            response=self.response(condition, **changes),
+            poi_owner=poi_owner,
+        )
+
+    def status(self, condition: str, result: str = "Failure") -> ev.StatusAnswered:
+        """An answer to the question that is out, without a repeated message."""
+        response = m.Response(result=result, error_condition=condition)
+        return ev.StatusAnswered(
+            service_id=self.asking(), response=m.TransactionStatusResponse(response=response)
+        )
+
+    def repeated(
+        self,
+        condition: str | None = None,
+        *,
+        header: m.Header | None = None,
+        body: Any = None,
+        poi_owner: str | None = None,
+        **changes: Any,
+    ) -> ev.StatusAnswered:
+        """An answer to the question that is out which repeats the payment's."""
+        repeated = m.RepeatedMessage(
+            header=header or self.header(), body=body or self.response(condition, **changes)
+        )
+        response = m.TransactionStatusResponse(
+            response=m.Response(result="Success"), repeated=repeated
+        )
+        return ev.StatusAnswered(service_id=self.asking(), response=response, poi_owner=poi_owner)
+
+    def service_id(self) -> str:
+        """The newest attempt's ServiceID."""
+        return self.request().message.header.service_id or ""
+
+    def asking(self) -> str:
+        """The ServiceID of the newest question."""
+        asked = self.sent(m.TransactionStatusRequest)
+        return (asked[-1].message.header.service_id or "") if asked else "9"
+
+    def not_sent(self) -> ev.PaymentNotSent:
+        return ev.PaymentNotSent(self.service_id(), "no route")
+
+    def lost(self) -> ev.PaymentLost:
+        return ev.PaymentLost(self.service_id(), "the connection broke")
+
+    def left(self) -> ev.PaymentSent:
+        return ev.PaymentSent(self.service_id())
+
+    def silent(self) -> ev.StatusFailed:
+        return ev.StatusFailed(self.asking(), "no answer")
+
+
+def login(serial: str = SERIAL, condition: str | None = None) -> ev.LoginAnswered:
+    """An answer to a Login."""
+    result = "Success" if condition is None else "Failure"
+    response = m.Response(result=result, error_condition=condition)
+    return ev.LoginAnswered(m.LoginResponse(response=response, serial_number=serial, software="1"))
+
+
+def shows(text: str = "Insert card", code: int | None = None) -> ev.DisplayShown:
+    return ev.DisplayShown((m.OutputText(text, code),))
+
+
+def asks(key: str = "k1", text: str = "Signature OK?", max_time: int | None = None) -> ev.Event:
+    return ev.InputAsked(key, text, max_time)
+
+
+# -- Lanes in each phase ------------------------------------------------------------------------
+
+Make = Callable[..., Lane]
+
+
+def offline(config: Config | None = None) -> Lane:
+    return Lane(config)
+
+
+def logging_in(config: Config | None = None) -> Lane:
+    lane = offline(config)
+    lane.do(ev.TimePassed())
+    return lane
+
+
+def ready(config: Config | None = None) -> Lane:
+    lane = logging_in(config)
+    lane.do(login())
+    return lane
+
+
+def logging_out(config: Config | None = None) -> Lane:
+    lane = ready(config)
+    lane.do(ev.LogoutAsked(maintenance=False))
+    return lane
+
+
+def logged_out(config: Config | None = None) -> Lane:
+    lane = logging_out(config)
+    lane.do(ev.LogoutEnded(m.LogoutResponse(response=m.Response(result="Success"))))
+    return lane
+
+
+def pending(config: Config | None = None) -> Lane:
+    lane = ready(config)
+    lane.do(ev.PaymentAsked(order(confirm="button")))
+    return lane
+
+
+def paying(config: Config | None = None, **asked: Any) -> Lane:
+    lane = ready(config)
+    lane.do(ev.PaymentAsked(order(**asked)))
+    lane.do(lane.left())
+    return lane
+
+
+def just_asked(config: Config | None = None) -> Lane:
+    """PAYING, the request's last byte has not left yet."""
+    lane = ready(config)
+    lane.do(ev.PaymentAsked(order()))
+    return lane
+
+
+def quiet(config: Config | None = None) -> Lane:
+    """PAYING, and after 30 s without a sign of life a question is out."""
+    return paying(config).wait(30.0)
+
+
+def refused_early(config: Config | None = None) -> Lane:
+    """RETRYING, the answer overtook the news that the request had left."""
+    lane = just_asked(config)
+    lane.do(lane.answered("Busy"))
+    return lane
+
+
+def retrying(config: Config | None = None) -> Lane:
+    lane = paying(config)
+    lane.do(lane.answered("Busy"))
+    return lane
+
+
+def asking_for_session(config: Config | None = None) -> Lane:
+    """RETRYING, refused for want of a session; a question is out."""
+    lane = paying(config)
+    lane.do(lane.answered("NotAllowed"))
+    return lane
+
+
+def doubt(config: Config | None = None) -> Lane:
+    """DOUBT, the first question is out."""
+    lane = paying(config)
+    lane.do(lane.lost())
+    return lane
+
+
+def unknown(config: Config | None = None) -> Lane:
+    """DOUBT, the terminal was silent when it was asked."""
+    lane = doubt(config)
+    lane.do(lane.silent())
+    return lane
+
+
+def relogin(config: Config | None = None) -> Lane:
+    """RELOGIN because of an attempt in doubt."""
+    lane = doubt(config)
+    lane.do(lane.status("NotAllowed"))
+    return lane
+
+
+def relogin_between(config: Config | None = None) -> Lane:
+    """RELOGIN between two attempts."""
+    lane = asking_for_session(config)
+    lane.do(lane.status("NotAllowed"))
+    return lane
+
+
+def stopped(config: Config | None = None) -> Lane:
+    lane = offline(config)
+    lane.do(ev.StopAsked())
+    return lane
+
+
+def stopped_paying(config: Config | None = None) -> Lane:
+    lane = paying(config)
+    lane.do(ev.StopAsked())
+    return lane
+
+
+UNFINISHED = (Phase.PENDING, Phase.PAYING, Phase.RETRYING, Phase.DOUBT, Phase.RELOGIN)
+
+MAKERS: dict[Phase, tuple[Make, ...]] = {
+    Phase.OFFLINE: (offline,),
+    Phase.LOGGING_IN: (logging_in,),
+    Phase.READY: (ready,),
+    Phase.LOGGING_OUT: (logging_out,),
+    Phase.LOGGED_OUT: (logged_out,),
+    Phase.PENDING: (pending,),
+    Phase.PAYING: (paying, just_asked, quiet),
+    Phase.RETRYING: (retrying, refused_early, asking_for_session),
+    Phase.DOUBT: (doubt, unknown),
+    Phase.RELOGIN: (relogin, relogin_between),
+    Phase.STOPPED: (stopped, stopped_paying),
+}
+
+
+def past_of(lane: Lane) -> Past:
+    """What a crash now would leave behind, read from what was recorded."""
+    payment, attempt, below = None, None, FIRST_SERVICE_ID
+    for entry in lane.entries:
+        match entry:
+            case fx.PaymentOpened(opened, _):
+                payment, attempt = opened, None
+            case fx.PaymentChanged(changed):
+                payment = None if changed.final else changed
+            case fx.AttemptOpened(_, opened_attempt):
+                attempt = opened_attempt
+            case fx.AttemptChanged(changed_attempt):
+                attempt = changed_attempt
+            case fx.ServiceIDsReserved(reserved):
+                below = reserved
+    attempt = attempt if payment is not None else None
+    return Past(next_service_id=below, payment=payment, attempt=attempt)
+
+
+def restarted(lane: Lane, config: Config | None = None) -> Lane:
+    """The next life after a crash; it remembers what the one before had sent and recorded."""
+    life = Lane(config or lane.config, past_of(lane), at=lane.now)
+    life._tokens = lane._tokens
+    life.sends[:0] = lane.sends
+    life.entries[:0] = lane.entries
+    return life

@@ -1,0 +1,174 @@
+"""What may be said of payments, judged from what was sent and answered alone.
+
+Nothing here uses the code's own judgement: the rules are written down a second time.
+"""
+
+from walk import Taken
+
+from laned.lane import effects as fx
+from laned.lane import events as ev
+from laned.nexo import messages as m
+
+REFUSALS = ("Busy", "NotAllowed", "LoggedOut")
+DID_NOT_HAPPEN = ("MessageFormat", "UnavailableService", "UnavailableDevice", "DeviceOut")
+
+
+class AttemptSeen:
+    """What is known of one PaymentRequest."""
+
+    def __init__(self, send: fx.Send, payment_id: str) -> None:
+        self.send = send
+        self.payment_id = payment_id
+        self.post_open = True  # in this life its own connection may still bring an answer
+        self.refused = False
+        self.not_sent = False
+        self.left = False
+        self.says_it_runs = False
+        self.approved = False  # a Success that is ours and of the right amount
+        self.answered = False  # any Success that is ours
+        self.failures: list[str] = []
+        self.not_found: list[float] = []
+        self.forgetful = False  # the terminal lost its session or was started again since
+        self.questions: set[str] = set()
+
+
+class Oracle:
+    """Follows a walk, and knows which outcomes the answers allow."""
+
+    def __init__(self) -> None:
+        self.attempts: dict[str, AttemptSeen] = {}  # by ServiceID
+        self.newest: AttemptSeen | None = None
+
+    # -- What happens
+
+    def see(self, taken: Taken) -> None:
+        """Take in the event of a step, then what the step sent."""
+        event = taken.event
+        match event:
+            case None:
+                for attempt in self.attempts.values():
+                    attempt.post_open = False
+            case ev.PaymentSent(service_id) if service_id in self.attempts:
+                self.attempts[service_id].left = True
+            case ev.PaymentNotSent(service_id) if service_id in self.attempts:
+                attempt = self.attempts[service_id]
+                attempt.not_sent, attempt.post_open = True, False
+            case ev.PaymentLost(service_id) if service_id in self.attempts:
+                self.attempts[service_id].post_open = False
+            case ev.PaymentAnswered():
+                self._direct(event)
+            case ev.StatusAnswered():
+                self._status(event, taken.now)
+            case ev.TerminalNotified(event="Shutdown" | "Initialised") if self.newest:
+                self.newest.forgetful = True
+        for effect in taken.step.effects:
+            if isinstance(effect, fx.Send):
+                self._sent(effect, taken)
+
+    def _sent(self, send: fx.Send, taken: Taken) -> None:
+        service_id = send.message.header.service_id or ""
+        if isinstance(send.message.body, m.PaymentRequest):
+            payment_id = send.message.body.transaction.transaction_id.rpartition(".")[0]
+            self.newest = AttemptSeen(send, payment_id)
+            self.attempts[service_id] = self.newest
+        elif isinstance(send.message.body, m.TransactionStatusRequest):
+            reference = send.message.body.reference
+            if reference is not None and reference.service_id in self.attempts:
+                self.attempts[reference.service_id].questions.add(service_id)
+
+    def _direct(self, event: ev.PaymentAnswered) -> None:
+        attempt = self.attempts.get(event.service_id)
+        if attempt is not None:
+            attempt.post_open = False
+            self._answer(attempt, event.header, event.response, event.poi_owner, direct=True)
+
+    def _status(self, event: ev.StatusAnswered, now: float) -> None:
+        asked = [a for a in self.attempts.values() if event.service_id in a.questions]
+        if not asked:
+            return
+        attempt, response = asked[0], event.response
+        if response.repeated is not None:
+            body = response.repeated.body
+            if isinstance(body, m.PaymentResponse):
+                header, owner = response.repeated.header, event.poi_owner
+                self._answer(attempt, header, body, owner, direct=False)
+            return
+        condition = response.response.error_condition
+        if condition == "NotFound":
+            attempt.not_found.append(now)
+        elif condition in ("Busy", "InProgress"):
+            attempt.says_it_runs = True
+            attempt.not_found.clear()
+        elif condition in ("NotAllowed", "LoggedOut"):
+            attempt.forgetful = True
+
+    def _answer(
+        self,
+        attempt: AttemptSeen,
+        header: m.Header,
+        response: m.PaymentResponse,
+        poi_owner: str | None,
+        *,
+        direct: bool,
+    ) -> None:
+        asked, body = attempt.send.message.header, attempt.send.message.body
+        assert isinstance(body, m.PaymentRequest)
+        if poi_owner not in (None, attempt.payment_id):
+            return
+        for field in ("service_id", "sale_id", "poi_id"):
+            if getattr(header, field) != getattr(asked, field):
+                return
+        result, echoed = response.response.result, response.sale_transaction
+        if echoed is None and not (direct and result == "Failure"):
+            return
+        if echoed is not None and echoed.transaction_id != body.transaction.transaction_id:
+            return
+        condition = response.response.error_condition or ""
+        if result == "Failure" and condition in REFUSALS:
+            attempt.refused = True
+        elif result == "Failure" and condition == "InProgress":
+            attempt.says_it_runs = True
+            attempt.not_found.clear()
+        elif result == "Failure":
+            attempt.failures.append(condition)
+        elif result == "Success":
+            attempt.answered = True
+            amounts = response.amounts
+            if amounts is not None and amounts.currency == body.currency:
+                charged = amounts.authorized_amount
+                if amounts.tip_amount is not None:
+                    charged -= amounts.tip_amount
+                attempt.approved |= charged == body.requested_amount
+
+    # -- What may be said
+
+    def may_be(self, payment_id: str, state: str) -> bool:
+        """Whether the answers allow this final state."""
+        attempts = [a for a in self.attempts.values() if a.payment_id == payment_id]
+        if not attempts:  # never sent
+            return state == "aborted"
+        newest = attempts[-1]
+        if not all(attempt.refused for attempt in attempts[:-1]):
+            return False
+        final_failures = set(newest.failures)
+        match state:
+            case "approved":
+                return newest.approved
+            case "declined":
+                return bool(final_failures - set(DID_NOT_HAPPEN))
+            case "aborted":
+                return newest.refused or bool(final_failures - set(DID_NOT_HAPPEN))
+            case "failed":
+                return (
+                    newest.refused
+                    or newest.not_sent
+                    or bool(final_failures & set(DID_NOT_HAPPEN))
+                    or self._never_had_it(newest)
+                )
+            case _:
+                return False
+
+    def _never_had_it(self, attempt: AttemptSeen) -> bool:
+        apart = attempt.not_found[-1] - attempt.not_found[0] if attempt.not_found else 0.0
+        never = apart >= 2.0 - 1e-9
+        return never and not attempt.forgetful and not attempt.answered and not attempt.post_open

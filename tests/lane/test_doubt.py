@@ -1,0 +1,385 @@
+"""When the answer is lost: asking, not found, the session, the next life (rules 3, 4, 5, 11)."""
+
+import lanes
+import pytest
+from lanes import Lane, configuration, replace
+
+from laned.lane import effects as fx
+from laned.lane import events as ev
+from laned.lane.payment import PaymentState
+from laned.lane.start import Past
+from laned.lane.state import Phase
+from laned.nexo import messages as m
+
+ASK = m.TransactionStatusRequest
+
+
+def elsewhere() -> lanes.Config:
+    """The configuration after somebody has changed all that names the terminal."""
+    config = configuration()
+    terminal = replace(config.terminal, address="192.0.2.99:1", poi_id="new", sale_id="new")
+    return replace(config, terminal=terminal)
+
+
+def not_found_at(lane: Lane, *waits: float) -> Lane:
+    """Answer NotFound to the questions that are out after these seconds."""
+    for seconds in waits:
+        lane.wait(seconds)
+        lane.do(lane.status("NotFound"))
+    return lane
+
+
+# -- Rule 3: sent or not --------------------------------------------------------------------------
+
+
+def test_rule_3_not_sent_is_failed() -> None:
+    lane = lanes.just_asked()
+    lane.do(lane.not_sent())
+    assert lane.ended() == ("failed", "NotSent")
+    assert lane.phase is Phase.OFFLINE
+    assert not lane.sent(ASK)
+
+
+def test_rule_3_not_sent_ends_the_payment_also_when_it_was_asked_after() -> None:
+    lane = lanes.just_asked()
+    lane.do(ev.TerminalNotified(event="Shutdown"))
+    lane.wait(0.0)
+    lane.do(lane.status("NotAllowed"), lanes.login())
+    lane.do(lane.not_sent())
+    assert lane.ended() == ("failed", "NotSent")
+
+
+def test_rule_3_lost_is_asked_after_at_once() -> None:
+    lane = lanes.paying()
+    lane.do(lane.lost())
+    (asked,) = lane.sent_now(ASK)
+    attempt = lane.request().message.header
+    body = asked.message.body
+    assert isinstance(body, ASK)
+    assert body.reference == m.MessageReference(
+        category="Payment",
+        service_id=attempt.service_id,
+        sale_id=attempt.sale_id,
+        poi_id=attempt.poi_id,
+    )
+    assert asked.message.header.service_id != attempt.service_id
+    assert (lane.phase, lane.payment.state) == (Phase.DOUBT, PaymentState.PROCESSING)
+
+
+def test_rule_3_asks_as_it_was_sent_whatever_the_configuration_says_now() -> None:
+    before = lanes.paying()
+    lane = lanes.restarted(before, elsewhere()).wait(0.0)
+    (asked,) = lane.sent_now(ASK)
+    sent, header = before.request(), asked.message.header
+    assert asked.address == sent.address == "192.0.2.15:11000"
+    assert (header.sale_id, header.poi_id) == ("kassa-2", "kiosk-7")
+    lane.do(lane.repeated())
+    assert lane.ended() == ("approved", None)
+
+
+def test_rule_3_asks_after_30_seconds_without_a_callback() -> None:
+    lane = lanes.paying()
+    for _ in range(5):
+        lane.wait(29.0)
+        lane.do(lanes.shows())
+    lane.wait(29.9)
+    assert not lane.sent(ASK)
+    lane.wait(0.1)
+    assert len(lane.sent(ASK)) == 1
+    assert lane.phase is Phase.PAYING, "the POST is kept"
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        lanes.shows(),
+        lanes.asks(),
+        ev.TerminalNotified(event="CardInserted"),
+        ev.Printed(m.Receipt(qualifier="CashierReceipt", lines=())),
+    ],
+)
+def test_rule_3_every_callback_is_a_sign_of_life(callback: ev.Event) -> None:
+    lane = lanes.paying().wait(20.0)
+    lane.do(callback)
+    lane.wait(29.0)
+    assert not lane.sent(ASK)
+
+
+def test_rule_3_asks_at_response_timeout_whatever_is_shown() -> None:
+    lane = lanes.paying()
+    began = lane.now
+    while not lane.sent(ASK):
+        lane.wait(10.0)
+        lane.do(lanes.shows())
+        assert lane.now - began <= 300.0
+    assert lane.now - began == 300.0
+
+
+def test_rule_3_the_post_is_kept_while_the_terminal_says_busy() -> None:
+    lane = lanes.quiet()
+    for _ in range(200):
+        lane.do(lane.status("Busy"))
+        assert (lane.phase, lane.payment.state) == (Phase.PAYING, PaymentState.PROCESSING)
+        lane.wait(2.0)
+    lane.do(lane.answered())
+    assert lane.ended() == ("approved", None)
+    assert lane.request().timeout == 3600.0
+
+
+def test_rule_3_the_first_conclusive_answer_wins() -> None:
+    lane = lanes.quiet()
+    late = lane.answered("Refusal")
+    lane.do(lane.repeated())
+    before = lane.state
+    lane.do(late)
+    assert lane.ended() == ("approved", None)
+    assert lane.state is before
+
+
+def test_rule_3_silence_makes_it_unknown_and_laned_keeps_asking() -> None:
+    lane = lanes.doubt()
+    for asked in range(1, 20):
+        assert len(lane.sent(ASK)) == asked
+        lane.do(lane.silent())
+        assert lane.payment.state is PaymentState.UNKNOWN
+        lane.wait(2.0)
+    changes = [e for e in lane.entries if isinstance(e, fx.PaymentChanged)]
+    assert [change.payment.state for change in changes] == ["processing", "unknown"]
+
+
+def test_rule_3_an_unknown_payment_is_asked_after_also_while_the_terminal_shows_something() -> None:
+    lane = lanes.quiet()
+    lane.do(lane.silent())
+    before = len(lane.sent(ASK))
+    for _ in range(6):
+        lane.do(lanes.shows())
+        lane.wait(10.0)
+    assert len(lane.sent(ASK)) > before + 1
+
+
+def test_rule_3_an_answer_to_an_older_question_is_nothing() -> None:
+    lane = lanes.doubt()
+    older = lane.repeated("Refusal")
+    lane.do(lane.silent())
+    lane.wait(2.0)
+    before = lane.state
+    lane.do(older)
+    assert lane.state is before
+
+
+@pytest.mark.parametrize("event", ["Shutdown", "Initialised"])
+def test_rule_5_events_only_trigger_a_question(event: str) -> None:
+    lane = lanes.paying()
+    lane.do(ev.TerminalNotified(event=event))
+    assert lane.payment.state is PaymentState.PROCESSING
+    lane.wait(0.0)
+    assert [type(send.message.body) for send in lane.sends[-2:]] == [m.PaymentRequest, ASK]
+
+
+# -- Rule 4: not found ----------------------------------------------------------------------------
+
+
+def test_rule_4_not_found_twice_2_seconds_apart() -> None:
+    lane = not_found_at(lanes.doubt(), 0.0)
+    assert lane.payment.state is PaymentState.PROCESSING
+    not_found_at(lane, 2.0)
+    assert lane.ended() == ("failed", "NotFound")
+
+
+def test_rule_4_the_two_are_2_seconds_apart_whatever_retry_interval_is() -> None:
+    config = configuration()
+    config = replace(config, terminal=replace(config.terminal, retry_interval=0.1))
+    lane = not_found_at(lanes.doubt(config), 0.0)
+    lane.do(ev.TerminalNotified(event="Shutdown"))
+    lane.wait(0.1)
+    assert len(lane.sent(ASK)) == 2
+    lane.do(lane.status("NotFound"))
+    assert lane.state.payment is not None
+    lane.wait(1.8)
+    assert len(lane.sent(ASK)) == 2
+    not_found_at(lane, 0.2)
+    assert lane.ended()[0] == "failed"
+
+
+def test_rule_4_running_in_between_starts_over() -> None:
+    lane = not_found_at(lanes.doubt(), 0.0)
+    lane.wait(2.0)
+    lane.do(lane.status("Busy"))
+    not_found_at(lane, 2.0)
+    assert lane.state.payment is not None
+    not_found_at(lane, 2.0)
+    assert lane.ended()[0] == "failed"
+
+
+def test_rule_4_not_believed_while_the_post_is_open() -> None:
+    lane = not_found_at(lanes.quiet(), 0.0, 30.0, 30.0, 30.0)
+    assert (lane.phase, lane.payment.state) == (Phase.PAYING, PaymentState.PROCESSING)
+    lane.do(lane.answered())
+    assert lane.ended() == ("approved", None)
+
+
+@pytest.mark.parametrize("meanwhile", ["a foreign answer", "InProgress"])
+def test_rule_4_not_believed_while_the_post_is_open_whatever_came(meanwhile: str) -> None:
+    lane = lanes.quiet()
+    foreign = lane.repeated(header=lane.header(service_id="77"))
+    lane.do(foreign if meanwhile == "a foreign answer" else lane.repeated("InProgress"))
+    not_found_at(lane, 30.0, 30.0, 30.0)
+    lane.do(lane.answered())
+    assert lane.ended() == ("approved", None)
+
+
+def test_rule_4_not_believed_after_a_lost_session() -> None:
+    lane = lanes.relogin()
+    lane.do(lanes.login())
+    not_found_at(lane, 0.0, 30.0, 30.0, 30.0)
+    assert lane.payment.state is PaymentState.UNKNOWN
+
+
+@pytest.mark.parametrize("event", ["Shutdown", "Initialised"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_rule_4_not_believed_after_a_reboot(event: str, first: int) -> None:
+    lane = not_found_at(lanes.doubt(), *[0.0] * first)
+    lane.do(ev.TerminalNotified(event=event))
+    not_found_at(lane, 2.0, 30.0, 30.0, 30.0)
+    assert lane.payment.state is PaymentState.UNKNOWN
+
+
+def test_rule_4_not_believed_of_a_payment_that_the_terminal_has_answered() -> None:
+    lane = lanes.paying()
+    lane.do(lane.answered(amounts=m.AmountsResp(authorized_amount=lanes.Decimal(1))))
+    assert lane.payment.error is not None
+    not_found_at(lane, 0.0, 30.0, 30.0)
+    assert lane.payment.state is PaymentState.UNKNOWN
+    assert lane.payment.error is not None
+    assert lane.payment.error.condition == "AmountMismatch"
+
+
+@pytest.mark.parametrize("what", ["a reversal", "nothing", "SomethingNew", ""])
+def test_rule_4_what_says_nothing_of_the_payment_leaves_it_unknown(what: str) -> None:
+    lane = lanes.doubt()
+    reversal = m.ReversalResponse(response=m.Response(result="Success"))
+    bodies = {"a reversal": reversal, "nothing": m.UnknownBody("Anything")}
+    for _ in range(4):
+        given = bodies.get(what)
+        lane.do(lane.repeated(body=given) if given else lane.status(what))
+        assert lane.payment.state is PaymentState.UNKNOWN
+        lane.wait(30.0)
+
+
+# -- Rule 5: no Login or Logout -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("condition", ["NotAllowed", "LoggedOut"])
+@pytest.mark.parametrize("make", [lanes.doubt, lanes.quiet])
+def test_rule_5_a_login_only_after_the_status_said_so(make: lanes.Make, condition: str) -> None:
+    lane = make()
+    before = len(lane.sent(m.LoginRequest))
+    lane.do(lane.status(condition))
+    assert len(lane.sent(m.LoginRequest)) == before + 1
+    lane.do(lanes.login())
+    assert lane.phase is Phase.DOUBT
+    assert len(lane.sent_now(ASK)) == 1
+    lane.do(lane.repeated())
+    assert lane.ended() == ("approved", None)
+    assert lane.phase is Phase.READY
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase in lanes.UNFINISHED])
+@pytest.mark.parametrize("wish", [ev.LoginAsked(), ev.LogoutAsked(maintenance=True)])
+def test_rule_5_not_by_hand_while_unfinished(phase: Phase, wish: ev.Event) -> None:
+    for make in lanes.MAKERS[phase]:
+        lane = make()
+        refusal = lane.do(wish).refusal
+        assert refusal is not None
+        assert (refusal.code, refusal.active) == ("lane_busy", "a")
+
+
+def test_rule_5_sessions_that_do_not_last_are_not_renewed_without_a_pause() -> None:
+    lane = lanes.doubt()
+    before = len(lane.sent(m.LoginRequest))
+    for _ in range(20):
+        if lane.phase is Phase.DOUBT and lane.state.asking:
+            lane.do(lane.status("NotAllowed"))
+        elif lane.phase is Phase.RELOGIN:
+            lane.do(lanes.login())
+    assert len(lane.sent(m.LoginRequest)) - before <= 2
+
+
+@pytest.mark.parametrize("condition", ["LoggedOut", "Busy"])
+def test_rule_5_one_login_at_a_time_and_no_attempt_beside_it(condition: str) -> None:
+    lane = lanes.quiet()
+    lane.do(lane.status("NotAllowed"))
+    before = len(lane.sends)
+    lane.do(lane.answered(condition))
+    lane.wait(5.0)
+    kinds = {type(send.message.body) for send in lane.sends[before:]}
+    assert not kinds & {m.LoginRequest, m.PaymentRequest}
+    lane.do(lanes.login())
+    lane.wait(5.0)
+    assert len(lane.sent(m.PaymentRequest)) == 2
+    lane.do(lane.answered())
+    assert (lane.ended(), lane.phase) == (("approved", None), Phase.READY)
+
+
+def test_session_another_terminal_has_nothing_to_say_about_it() -> None:
+    lane = lanes.relogin()
+    lane.do(lanes.login("serial-2"))
+    assert (lane.phase, lane.payment.state) == (Phase.DOUBT, PaymentState.UNKNOWN)
+    assert (lane.state.session, lane.state.reason) == ("offline", "other_terminal")
+    not_found_at(lane, 30.0, 30.0, 30.0)
+    assert lane.payment.state is PaymentState.UNKNOWN
+
+
+# -- Rule 11: start -------------------------------------------------------------------------------
+
+
+def test_rule_11_pending_found_is_aborted_and_then_a_session_made() -> None:
+    lane = lanes.restarted(lanes.pending())
+    assert lane.ended() == ("aborted", "Restarted")
+    assert lane.entries[-1] == fx.PaymentChanged(lane.payment)
+    lane.wait(0.0)
+    assert lane.phase is Phase.LOGGING_IN
+
+
+@pytest.mark.parametrize("make", [lanes.just_asked, lanes.paying, lanes.doubt, lanes.unknown])
+def test_rule_11_processing_found_is_asked_after_before_any_login(make: lanes.Make) -> None:
+    before = make()
+    lane = lanes.restarted(before)
+    assert (lane.phase, lane.payment) == (Phase.DOUBT, before.payment)
+    sends = len(lane.sends)
+    lane.wait(0.0)
+    assert [type(send.message.body) for send in lane.sends[sends:]] == [ASK]
+    lane.do(lane.repeated())
+    assert lane.ended() == ("approved", None)
+    lane.wait(0.0)
+    assert lane.phase is Phase.LOGGING_IN
+
+
+@pytest.mark.parametrize("answer", ["NotFound", "Busy", "NotAllowed", "silent"])
+@pytest.mark.parametrize("make", [lanes.retrying, lanes.relogin_between])
+def test_rule_11_found_between_two_attempts_nothing_happened(make: lanes.Make, answer: str) -> None:
+    lane = lanes.restarted(make())
+    for _ in range(6):
+        if lane.state.payment is None:
+            break
+        lane.wait(2.0)
+        if lane.phase is Phase.RELOGIN:
+            lane.do(lanes.login())
+        elif lane.state.payment is not None:
+            lane.do(lane.silent() if answer == "silent" else lane.status(answer))
+    assert lane.ended()[0] == "failed"
+
+
+def test_rule_11_service_ids_go_on_above_all_that_may_have_been_used() -> None:
+    before = lanes.paying()
+    lane = lanes.restarted(before).wait(0.0)
+    used = {send.message.header.service_id for send in before.sends}
+    assert lane.asking() not in used
+    assert int(lane.asking()) >= lanes.past_of(before).next_service_id
+
+
+def test_start_without_a_past_logs_in() -> None:
+    lane = Lane(past=Past(next_service_id=7))
+    assert (lane.phase, lane.state.reason) == (Phase.OFFLINE, "starting")
+    lane.wait(0.0)
+    assert lane.sends[0].message.header.service_id == "7"

@@ -1,0 +1,242 @@
+"""Random walks: whatever happens in whatever order, these things hold after every step.
+
+A failing walk names its seed; `LANED_WALK_SEED=<seed> pytest tests/lane/test_random_walk.py` takes
+it again, and `LANED_WALKS=<number>` takes more of them.
+"""
+
+import os
+from collections import Counter
+
+import pytest
+from oracle import Oracle
+from walk import Taken, Walk
+
+from laned.lane import effects as fx
+from laned.lane import events as ev
+from laned.lane.payment import Payment
+from laned.lane.state import LaneState, Phase
+from laned.nexo import messages as m
+
+STEPS = 200
+BLOCKS = 10
+WALKS = int(os.environ.get("LANED_WALKS", "320"))
+ONLY = os.environ.get("LANED_WALK_SEED")
+
+NEEDS_A_LOGIN = (Phase.LOGGING_IN, Phase.RELOGIN)
+AT_REST = (Phase.READY, Phase.LOGGED_OUT, Phase.STOPPED)
+NO_SESSION = ("NotAllowed", "LoggedOut")
+EMPTY = ("payment", "order", "attempt", "prompt", "asking", "ask_at", "abort_at", "retry_at")
+
+
+class Watch:
+    """Looks at every step of one walk."""
+
+    def __init__(self) -> None:
+        self.oracle = Oracle()
+        self.service_ids: set[str] = set()
+        self.reserved = 0
+        self.final: dict[str, Payment] = {}
+        self.payments: dict[str, Payment] = {}
+        self.aborts: Counter[str] = Counter()
+        self.reached: Counter[str] = Counter()
+
+    def __call__(self, walk: Walk, taken: Taken) -> None:
+        state = taken.step.state
+        self.reached[f"{type(taken.event).__name__} {taken.before.phase}"] += 1
+        self.reached[state.phase] += 1
+        if taken.step.refusal is not None:
+            assert (state, taken.step.effects) == (taken.before, ()), "a refusal changes nothing"
+        self.oracle.see(taken)
+        self.records(taken)
+        self.sends(walk, taken)
+        self.waits(walk, taken)
+        self.ends(taken)
+
+    # -- Rule 1: recorded, then sent or told
+
+    def records(self, taken: Taken) -> None:
+        written: dict[str, Payment] = {}
+        for entry in entries(taken):
+            match entry:
+                case fx.PaymentOpened(payment, order):
+                    assert payment.id not in self.payments, "a payment is opened once"
+                    assert order.id == payment.id
+                    written[payment.id] = self.payments[payment.id] = payment
+                case fx.PaymentChanged(payment):
+                    self.payment_changed(self.payments[payment.id], payment)
+                    written[payment.id] = self.payments[payment.id] = payment
+                case fx.ServiceIDsReserved(below):
+                    assert below > self.reserved
+                    self.reserved = below
+        before, after = taken.before, taken.step.state
+        for payment, old in ((after.payment, before.payment), (after.settled, before.settled)):
+            if payment is not None and payment is not old and taken.event is not None:
+                assert written.get(payment.id) == payment, "told is what was recorded"
+
+    def payment_changed(self, before: Payment, after: Payment) -> None:
+        assert before.id not in self.final, "a final payment never changes again"
+        grown = len(after.attempts) - len(before.attempts)
+        assert after.attempts[: len(before.attempts)] == before.attempts
+        assert grown in (0, 1)
+        if grown and before.attempts:
+            last = self.oracle.attempts[before.attempts[-1].service_id]
+            assert last.refused, "a further attempt only after the last one was refused"
+            assert not before.abort_requested, "and none after an abort was asked for"
+        assert after.abort_requested >= before.abort_requested
+        assert (after.id, after.amount, after.currency, after.created_at) == (
+            before.id,
+            before.amount,
+            before.currency,
+            before.created_at,
+        )
+        if after.final:
+            self.final[after.id] = after
+
+    # -- What is sent
+
+    def sends(self, walk: Walk, taken: Taken) -> None:
+        opened = []
+        out_before = [send for send in walk.out if send not in taken.step.effects]
+        for effect in taken.step.effects:
+            if isinstance(effect, fx.Record):
+                if isinstance(effect.entry, fx.AttemptOpened):
+                    opened.append(effect.entry.attempt)
+                continue
+            header, body = effect.message.header, effect.message.body
+            service_id = header.service_id or ""
+            assert service_id not in self.service_ids, "no ServiceID twice"
+            assert int(service_id) < self.reserved, "and none above the reservation"
+            self.service_ids.add(service_id)
+            logins = [send for send in out_before if isinstance(send.message.body, m.LoginRequest)]
+            match body:
+                case m.PaymentRequest():
+                    assert [attempt.service_id for attempt in opened] == [service_id]
+                    assert opened[0].transaction_id == body.transaction.transaction_id
+                    assert not logins, "a Login that is out would kill the payment"
+                    self.nothing_else_is_out(service_id)
+                case m.LoginRequest() | m.LogoutRequest():
+                    assert not logins, "one Login at a time"
+                    if taken.step.state.payment is not None:
+                        assert said_no_session(taken), "money rule 5"
+                case m.AbortRequest():
+                    self.abort(body, taken)
+
+    def nothing_else_is_out(self, service_id: str) -> None:
+        for other, attempt in self.oracle.attempts.items():
+            if other != service_id and not attempt.refused:
+                assert attempt.payment_id in self.final, "one payment at a time"
+
+    def abort(self, body: m.AbortRequest, taken: Taken) -> None:
+        attempt = self.oracle.attempts[body.reference.service_id or ""]
+        assert attempt is self.oracle.newest
+        assert attempt.left or attempt.says_it_runs or taken.before.sent
+        assert taken.step.state.prompt is None, "an open question is answered, not aborted"
+        assert self.payments[attempt.payment_id].abort_requested
+        self.aborts[body.reference.service_id or ""] += 1
+        assert self.aborts[body.reference.service_id or ""] <= 6
+
+    # -- What is waited for
+
+    def waits(self, walk: Walk, taken: Taken) -> None:
+        state, now = taken.step.state, taken.now
+        if isinstance(taken.event, ev.TimePassed):
+            due = taken.before.wake_at is not None and now >= taken.before.wake_at
+            if due and state.phase is not Phase.STOPPED:
+                assert state.wake_at is None or state.wake_at > now, "it would spin"
+        if state.phase in NEEDS_A_LOGIN:
+            assert is_out(walk, m.LoginRequest), "it would wait for ever"
+        elif state.phase is Phase.LOGGING_OUT:
+            assert is_out(walk, m.LogoutRequest), "it would wait for ever"
+        elif state.phase not in AT_REST and state.wake_at is None:
+            asking = [send.message.header.service_id for send in walk.out]
+            assert state.asking in asking, "it would wait for ever"
+
+    # -- How it ends
+
+    def ends(self, taken: Taken) -> None:
+        state = taken.step.state
+        if state.payment is not None:
+            assert not state.payment.final
+            self.reached[state.payment.state] += 1
+        for entry in entries(taken):
+            if isinstance(entry, fx.PaymentChanged) and entry.payment.final:
+                payment = entry.payment
+                self.reached[payment.state] += 1
+                assert self.oracle.may_be(payment.id, payment.state), payment
+                assert all(getattr(state, name) is None for name in EMPTY)
+                assert state.settled == payment
+        was, now = taken.before.payment, state.payment or state.settled
+        if was is not None and now is not None and was.id == now.id:
+            self.signature(taken, was, now)
+
+    def signature(self, taken: Taken, was: Payment, now: Payment) -> None:
+        if now.signature != was.signature:
+            assert now.signature in ("approved", "declined")
+        if now.signature == "approved" != was.signature:
+            assert taken.before.prompt is not None
+            assert somebody_approved(taken.before, taken.event), "nothing is approved by default"
+
+
+def entries(taken: Taken) -> list[fx.Entry]:
+    return [effect.entry for effect in taken.step.effects if isinstance(effect, fx.Record)]
+
+
+def is_out(walk: Walk, body: type) -> bool:
+    return any(isinstance(send.message.body, body) for send in walk.out)
+
+
+def said_no_session(taken: Taken) -> bool:
+    event = taken.event
+    return (
+        isinstance(event, ev.StatusAnswered)
+        and event.response.repeated is None
+        and event.response.response.error_condition in NO_SESSION
+    )
+
+
+def somebody_approved(state: LaneState, event: ev.Event | None) -> bool:
+    if isinstance(event, ev.ButtonPressed):
+        approver = "confirm" if state.config.buttons.approve is None else "approve"
+        return event.name == approver and state.config.payment.signature == "button"
+    return isinstance(event, ev.PromptAnswered) and event.confirmed
+
+
+def walked(seed: int) -> Watch:
+    """Take the walk with this seed."""
+    watch = Watch()
+    step = 0
+
+    def look(walk: Walk, taken: Taken) -> None:
+        nonlocal step
+        step += 1
+        watch(walk, taken)
+
+    try:
+        Walk(seed, look).steps(STEPS)
+    except Exception as error:
+        raise AssertionError(f"LANED_WALK_SEED={seed}, step {step}: {error}") from error
+    return watch
+
+
+@pytest.mark.skipif(ONLY is not None, reason="one seed is asked for")
+@pytest.mark.parametrize("block", range(BLOCKS))
+def test_walks(block: int) -> None:
+    for seed in range(block, WALKS, BLOCKS):
+        walked(seed)
+
+
+@pytest.mark.skipif(ONLY is None, reason="LANED_WALK_SEED names a walk that failed")
+def test_one_walk() -> None:
+    walked(int(ONLY or 0))
+
+
+@pytest.mark.skipif(ONLY is not None, reason="one seed is asked for")
+def test_walks_come_around() -> None:
+    reached: Counter[str] = Counter()
+    for seed in range(40):
+        reached += walked(seed).reached
+    assert set(Phase) <= set(reached)
+    assert {"approved", "declined", "aborted", "failed", "unknown", "processing"} <= set(reached)
+    assert min(reached[state] for state in ("approved", "declined", "aborted", "failed")) >= 10
+    pairs = [name for name in reached if " " in name]
+    assert len(pairs) > 180, "most of what can happen where"
