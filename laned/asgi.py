@@ -164,12 +164,13 @@ async def stream_events(
     send: Send,
     source: AsyncIterator[bytes],
     *,
-    stop: trio.Event,
+    stop: trio.Event | None = None,
     heartbeat: float = HEARTBEAT_SECONDS,
 ) -> None:
     """Answer with server-sent events: each item of `source` is sent as it comes, already encoded.
 
-    Ends when the source does, when `stop` is set, or within milliseconds of the peer's hang-up.
+    Ends when the source does, when `stop` (if given) is set, or within milliseconds of the peer's
+    hang-up.
     After `heartbeat` seconds of quiet a comment line is sent. `source` is closed at the end if it
     is an async generator.
     """
@@ -201,7 +202,8 @@ async def stream_events(
         async with trio.open_nursery() as nursery:
             ended = nursery.cancel_scope
             nursery.start_soon(end_after, lambda: disconnected(receive), ended)
-            nursery.start_soon(end_after, stop.wait, ended)
+            if stop is not None:
+                nursery.start_soon(end_after, stop.wait, ended)
             nursery.start_soon(beat)
             async for chunk in source:
                 await send_chunk(chunk)

@@ -6,6 +6,7 @@ decided elsewhere.
 """
 
 import logging
+import math
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -28,7 +29,7 @@ RETRY_SECONDS: Final = 30.0
 
 log = logging.getLogger(__name__)
 
-Tell = Callable[[str, str], None]
+Tell = Callable[[str, str, float], None]
 Report = Callable[[str], None]
 
 
@@ -58,7 +59,8 @@ class Health:
 class Line:
     """One button: its line's level and edges as last heard, and its LED.
 
-    `ready` once the line was seen released; `pressed` from a counted press to its release.
+    `since` is when the newest burst of edges began, in trio's time; `ready` is set once the line
+    was seen released; `pressed` holds from a counted press to its release.
     """
 
     def __init__(self, name: str, config: ButtonConfig) -> None:
@@ -67,10 +69,12 @@ class Line:
         self.down = False
         self.pressed = False
         self.edges = 0
+        self.since = 0.0
         self.led: Any = None
         self.ready = trio.Event()
         self.chattering = trio.Event()
         self._changed = trio.Event()
+        self._last_edge = -math.inf
         self._second = -1.0
         self._edges_before = 0
 
@@ -103,6 +107,9 @@ class Line:
         self.down = down
         self.edges += 1
         now = trio.current_time()
+        if now - self._last_edge >= SETTLE_SECONDS:
+            self.since = now  # later ones of the same burst are bounces
+        self._last_edge = now
         if now >= self._second + 1:
             self._second, self._edges_before = now, self.edges - 1
         if self.edges - self._edges_before > CHATTER_EDGES:
@@ -145,7 +152,8 @@ class Buttons:
     async def run(self, tell: Tell, report: Report, lit: AsyncIterator[frozenset[str]]) -> None:
         """Tell of presses until cancelled, and light the LEDs of the newest set in `lit`.
 
-        Calls `tell(name, "pressed")` and, after each of those, `tell(name, "released")`. `report`
+        Calls `tell(name, "pressed", since)` and, after each of those, `tell(name, "released",
+        since)`; `since` is when the line went down or up, in trio's seconds. `report`
         is told "ok", "failing" or "off" (driver "none") at every change. Trouble with the hardware
         is never raised; pins that cannot be opened are tried again every 30 s.
         """
@@ -236,7 +244,7 @@ async def _watch(line: Line, tell: Tell, health: Health) -> None:
             nursery.cancel_scope.cancel()
         if line.pressed:
             line.pressed = False
-            tell(line.name, "released")
+            tell(line.name, "released", line.since)
         health.note(line.name, "chatters, its presses are ignored; check the contact and its wires")
         await line.quiet()
         health.note(line.name)
@@ -250,11 +258,11 @@ async def _presses(line: Line, tell: Tell, health: Health) -> None:
     while True:
         await line.settled(down=True)
         line.pressed = True
-        tell(line.name, "pressed")
+        tell(line.name, "pressed", line.since)
         await trio.sleep(lock_out)
         await _released(line, health)
         line.pressed = False
-        tell(line.name, "released")
+        tell(line.name, "released", line.since)
         await trio.sleep(lock_out)
 
 

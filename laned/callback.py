@@ -4,10 +4,8 @@ Answers at once, except to a question, whose connection is held until it is answ
 is refused here has an effect. Source: protocol, section "What the terminal posts to us".
 """
 
-import ipaddress
 import itertools
 import logging
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
@@ -25,7 +23,7 @@ from laned.asgi import (
     read_body,
     respond,
 )
-from laned.config import Config, Network
+from laned.config import Config
 from laned.lane import events as ev
 from laned.lane.state import LaneState
 from laned.nexo import NexoError, decode, encode
@@ -51,7 +49,8 @@ from laned.nexo.messages import (
     TransmitRequest,
     response_header,
 )
-from laned.nexo.xml import MAX_BYTES
+from laned.nexo.xml import MAX_BYTES, shown
+from laned.peers import Peers
 from laned.runner import LaneStopped, Runner
 
 log = logging.getLogger("laned.callback")
@@ -74,7 +73,7 @@ class Callback:
     def __init__(self, runner: Runner, config: Config) -> None:
         self._runner = runner
         self._config = config
-        self._networks = _allowed(config)
+        self._peers = Peers(config)
         self._keys = itertools.count(1)
         self._log = ThrottledLog(log)
         self.app = guarded(self._app)
@@ -82,7 +81,7 @@ class Callback:
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             body = await read_body(receive, MAX_BYTES, BODY_WITHIN)
-            message = self._admit(scope, body)
+            message = await self._admit(scope, body)
             answer = await self._answer(message, receive)
             content = None
             if answer is not None:
@@ -107,19 +106,19 @@ class Callback:
         self._log.warning(f"refused {status}", f"{peer}: refused with {status}: {why}")
         await respond(send, status, f"{why}\n".encode())
 
-    def _admit(self, scope: Scope, body: bytes) -> Message:
+    async def _admit(self, scope: Scope, body: bytes) -> Message:
         """The message, if it may be heard: from an allowed peer, to the right place, for us."""
         if scope["path"] != PATH:
             raise _Refused(404, f"only {PATH} is here")
         if scope["method"] != "POST":
             raise _Refused(405, f"{scope['method']} is not POST")
         peer = (scope.get("client") or ("",))[0]
-        if self._networks is not None and not _within(peer, self._networks):
+        if not await self._peers.admits(peer):
             raise _Refused(403, "not the terminal, and not in listener.allow")
         message = decode(body)
         ours = self._config.terminal.poi_id
         if message.header.poi_id != ours:
-            raise _Refused(400, f"POIID {message.header.poi_id!r} is not {ours!r}")
+            raise _Refused(400, f"POIID {shown(message.header.poi_id)} is not {ours!r}")
         if message.header.type == MessageType.RESPONSE:
             raise _Refused(400, "a response, but nothing was asked on this connection")
         return message
@@ -219,26 +218,3 @@ def _input_response(
 
 def _text(display: DisplayOutput | None) -> str:
     return "\n".join(text.text for text in display.texts) if display is not None else ""
-
-
-def _allowed(config: Config) -> tuple[Network, ...] | None:
-    """The networks that may post; None: the terminal has no numeric address, so anyone may."""
-    if config.listener.networks:
-        return tuple(config.listener.networks)
-    host_port = config.terminal.host_port
-    if host_port is None:
-        return None
-    try:
-        return (ipaddress.ip_network(host_port[0]),)
-    except ValueError:
-        return None
-
-
-def _within(peer: str, networks: Iterable[Network]) -> bool:
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return any(address in network for network in networks)

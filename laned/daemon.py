@@ -90,9 +90,9 @@ async def assemble(
     display = Display(config.display, display_offload, on_frame=on_frame)
     buttons = Buttons(config.buttons)
 
-    def told(name: str, action: str) -> None:
+    def told(name: str, action: str, since: float) -> None:
         pressed = action == "pressed"
-        runner.submit_nowait(ev.ButtonPressed(name) if pressed else ev.ButtonReleased(name))
+        runner.submit_nowait(ev.ButtonPressed(name, since) if pressed else ev.ButtonReleased(name))
 
     async def hardware() -> None:
         goodbye = farewell(runner.state)
@@ -148,8 +148,9 @@ async def serve_lane(
 
     `passed` are sockets from systemd: the till's. `on_listening` is told what the terminal can
     post to (port 0: which port it became) before the terminal is spoken to. Raises StartError when
-    a socket cannot be had.
+    a socket cannot be had, or the configuration asks for what this version cannot do.
     """
+    _refuse_what_is_not_built(config)
     callbacks, tills = await _listeners(config, passed)
     on_listening(callbacks)
     client = TerminalClient(config.terminal.connect_timeout)
@@ -180,6 +181,14 @@ async def serve_lane(
             log.warning("the terminal did not let us go within %g s", STOP_WITHIN)
             nursery.cancel_scope.cancel()
     await client.aclose()
+
+
+def _refuse_what_is_not_built(config: Config) -> None:
+    """A lane that ignored these could approve what nobody has signed for, or never log in."""
+    if config.lane.mode == "light":
+        raise StartError('lane.mode = "light" is not built yet: use "default"')
+    if config.terminal.host_port is None:
+        raise StartError('terminal.address = "auto" is not built yet: give "host:port"')
 
 
 async def _listeners(

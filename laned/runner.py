@@ -10,7 +10,7 @@ import math
 import secrets
 import string
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -297,7 +297,7 @@ class Runner:
         known = after is not None and max(self._first_id, oldest) - 1 <= after <= self._last_id
         return after if after is not None and known else self._last_id
 
-    async def listen(self, after: int) -> AsyncIterator[Told]:
+    async def listen(self, after: int) -> AsyncGenerator[Told, None]:
         """News after the position `after`, then live; ends when the lane stops.
 
         It also ends for a listener who has fallen behind the history.

@@ -37,7 +37,12 @@ class TerminalClient:
             trust_env=False,
             timeout=httpx.Timeout(None, connect=connect_timeout),
             limits=httpx.Limits(max_keepalive_connections=0),
-            headers={"Content-Type": CONTENT_TYPE, "Accept": "*/*", "Connection": "close"},
+            headers={
+                "Content-Type": CONTENT_TYPE,
+                "Accept": "*/*",
+                "Accept-Encoding": "identity",
+                "Connection": "close",
+            },
         )
 
     async def aclose(self) -> None:
@@ -59,7 +64,10 @@ class TerminalClient:
             elif name == LAST_BYTE:
                 await sent()
 
-        content = encode(message)
+        try:
+            content = encode(message)
+        except NexoError as error:  # a value that no check in front of this has caught
+            return NotSent(f"cannot be written: {error}")
         try:
             with trio.fail_after(within):
                 return await self._post(address, content, trace)
@@ -90,7 +98,7 @@ class TerminalClient:
 
 async def _read(response: httpx.Response) -> bytes:
     body = bytearray()
-    async for part in response.aiter_bytes():
+    async for part in response.aiter_raw():
         body += part
         if len(body) > MAX_BYTES:
             raise NexoError(f"more than {MAX_BYTES} bytes")

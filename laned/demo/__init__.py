@@ -10,10 +10,12 @@ from functools import partial
 from typing import Final
 
 import trio
+from httpx import HTTPError
 
 from laned import exits
 from laned.daemon import StartError
 from laned.demo.scenario import play_scenario
+from laned.demo.till import Refused
 from laned.exits import FAILED, INTERRUPTED
 from laned.journal import JournalError
 
@@ -58,7 +60,7 @@ def demo(scenario: str | None, speed: float) -> int:
             status = FAILED  # nobody reads on
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-    failed = exits.of(run, StartError, JournalError, OSError)
+    failed = exits.of(run, StartError, JournalError, Refused, HTTPError, OSError)
     for line in warnings.lines:
         print(f"laned: {line}", file=sys.stderr)
     return failed or status

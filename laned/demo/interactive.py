@@ -5,6 +5,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import Final
 
 import trio
@@ -56,13 +57,14 @@ class Interaction:
             nursery.start_soon(self._listen)
             nursery.start_soon(self._resize)
             nursery.start_soon(self._draw)
-            async for key in self._window.keys():
-                if key == QUIT:
-                    break
-                if key in PRESSES:
-                    nursery.start_soon(self._press, PRESSES[key])
-                elif key in PAYMENTS:
-                    nursery.start_soon(self._pay, PAYMENTS[key])
+            async with aclosing(self._window.keys()) as keys:
+                async for key in keys:
+                    if key == QUIT:
+                        break
+                    if key in PRESSES:
+                        nursery.start_soon(self._press, PRESSES[key])
+                    elif key in PAYMENTS:
+                        nursery.start_soon(self._pay, PAYMENTS[key])
             nursery.cancel_scope.cancel()
 
     async def _pay(self, scenario: str) -> None:

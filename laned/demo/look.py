@@ -5,7 +5,7 @@ from typing import Final, TextIO
 
 from msgspec import Struct
 
-from laned.demo.pixels import Style
+from laned.demo.pixels import ASCII, BRAILLE, Style
 
 PROBE: Final = "█⣿─●"
 
@@ -45,7 +45,7 @@ class Look(Struct, frozen=True):
     @property
     def small(self) -> Style:
         """The style that takes the least room."""
-        return Style.BRAILLE if self.braille else Style.ASCII
+        return BRAILLE if self.braille else ASCII
 
     def paint(self, text: str, code: str) -> str:
         """`text` in a colour (SGR), if there are colours."""

@@ -1,61 +1,57 @@
 """A 1-bit picture as text: several pixels to a character, in the proportions they really have.
 
-A character cell is about twice as high as it is wide, so each style takes twice as many pixels down
-as across.
+A character is about twice as high as it is wide, so each style takes twice as many pixels down as
+across.
 """
 
 from collections.abc import Callable, Sequence
-from enum import Enum
-from itertools import starmap
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-BLOCKS: Final = " ▀▄█"  # by the upper pixel, and twice the lower one
+HALF_BLOCKS: Final = " ▀▄█"  # by the upper pixel, and twice the lower one
 BRAILLE_DOTS: Final = (0x01, 0x08, 0x02, 0x10, 0x04, 0x20, 0x40, 0x80)  # row by row
 BRAILLE_BLANK: Final = 0x2800
-LETTERS: Final = " .o'|8\"8#"  # by how dark the lower half is (0..2), and three times the upper one
+SIGNS: Final = " .o'|8\"8#"  # by how dark the lower half is (0..2), and three times the upper one
 
 Cell = Sequence[int]
 """The pixels under one character, 0 or 255, row by row."""
 
 
-class Style(Enum):
-    """How pixels become characters; the value is (columns, rows) of pixels under each."""
+class Style(Struct, frozen=True):
+    """How pixels become characters: so many across and down to each."""
 
-    BLOCKS = (1, 2)
-    BRAILLE = (2, 4)
-    ASCII = (2, 4, "7 bits")
+    across: int
+    down: int
+    character: Callable[[Cell], str]
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """Columns and lines of text that a picture of so many pixels takes."""
-        across, down = self.value[:2]
-        return -(-width // across), -(-height // down)
+        return -(-width // self.across), -(-height // self.down)
+
+    def text(self, image: "Image") -> list[str]:
+        """The lines of `image`; lit pixels are ink."""
+        columns, lines = self.size(*image.size)
+        stride = columns * self.across
+        # Cropping to more than there is adds unlit pixels.
+        whole = image.crop((0, 0, stride, lines * self.down)).convert("L").tobytes()
+
+        def cell(column: int, line: int) -> bytes:
+            corner = line * self.down * stride + column * self.across
+            starts = range(corner, corner + self.down * stride, stride)
+            return b"".join(whole[start : start + self.across] for start in starts)
+
+        return [
+            "".join(self.character(cell(column, line)) for column in range(columns))
+            for line in range(lines)
+        ]
 
 
-def text(image: "Image", style: Style) -> list[str]:
-    """The lines of `image`; lit pixels are ink."""
-    across, down = style.value[:2]
-    columns, lines = style.size(*image.size)
-    # Cropping to more than there is adds unlit pixels.
-    whole = image.crop((0, 0, columns * across, lines * down)).convert("L")
-    data, stride = whole.tobytes(), columns * across
-    character = _CHARACTERS[style]
-
-    def cell(column: int, line: int) -> str:
-        corner = line * down * stride + column * across
-        rows = (data[corner + row * stride :][:across] for row in range(down))
-        return character(b"".join(rows))
-
-    return [
-        "".join(starmap(cell, ((column, line) for column in range(columns))))
-        for line in range(lines)
-    ]
-
-
-def _block(cell: Cell) -> str:
-    return BLOCKS[bool(cell[0]) + 2 * bool(cell[1])]
+def _half_block(cell: Cell) -> str:
+    return HALF_BLOCKS[bool(cell[0]) + 2 * bool(cell[1])]
 
 
 def _braille(cell: Cell) -> str:
@@ -64,13 +60,11 @@ def _braille(cell: Cell) -> str:
     return chr(BRAILLE_BLANK + dots) if dots else " "
 
 
-def _letter(cell: Cell) -> str:
+def _sign(cell: Cell) -> str:
     upper, lower = (sum(map(bool, half)) for half in (cell[:4], cell[4:]))
-    return LETTERS[-(-lower // 2) + 3 * -(-upper // 2)]
+    return SIGNS[-(-lower // 2) + 3 * -(-upper // 2)]
 
 
-_CHARACTERS: Final[dict[Style, Callable[[Cell], str]]] = {
-    Style.BLOCKS: _block,
-    Style.BRAILLE: _braille,
-    Style.ASCII: _letter,
-}
+BLOCKS: Final = Style(1, 2, _half_block)
+BRAILLE: Final = Style(2, 4, _braille)
+ASCII: Final = Style(2, 4, _sign)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from laned.demo import pixels
 from laned.demo.canvas import PLAIN, Canvas
 from laned.demo.look import BOLD, CYAN, DIM, GREEN, RED, WHITE, YELLOW, Look
-from laned.demo.pixels import Style
+from laned.demo.pixels import ASCII, BLOCKS, BRAILLE, Style
 from laned.demo.plays import CURRENCY
 from laned.demo.stage import Said
 
@@ -23,7 +22,7 @@ KEPT: Final = 200  # things said that may still be on the screen
 PANES_BESIDE: Final = 44  # columns that make it worth having the panes beside the display
 AROUND: Final = 3  # lines: the title above the display, the buttons and the keys below
 FRAME: Final = 2
-LEAST_BELOW: Final = {Style.BLOCKS: 5, Style.BRAILLE: 2, Style.ASCII: 2}
+LEAST_BELOW: Final = {BLOCKS: 5, BRAILLE: 2, ASCII: 2}
 """Lines of panes below the display that are worth more than a larger display."""
 TWO_PANES: Final = 100  # columns at which they stand side by side
 TITLES: Final = (
@@ -53,8 +52,9 @@ KEYS: Final = (
 )
 NARROWEST: Final = 10  # columns of text beside who said it
 KEY: Final = "7"  # reversed
+PAYMENT: Final = f"{BOLD};{CYAN}"
 LAMPS: Final = {"abort": f"1;7;{RED}", "confirm": f"1;7;{GREEN}"}
-_COLOURS: Final[Mapping[str, str]] = {"laned": BOLD, "terminal": YELLOW, "till": CYAN}
+COLOURS: Final[Mapping[str, str]] = {"laned": BOLD, "terminal": YELLOW, "till": CYAN}
 
 
 class View:
@@ -90,7 +90,7 @@ class Plan(Struct, frozen=True):
 
 def plan(columns: int, lines: int, look: Look) -> Plan:
     """The plan that shows most: the display as large as it goes, with room for the panes."""
-    for style in (*((Style.BLOCKS,) if look.unicode else ()), look.small):
+    for style in (*((BLOCKS,) if look.unicode else ()), look.small):
         width, height = (size + FRAME for size in style.size(*PANEL))
         if columns >= width + PANES_BESIDE and lines >= height + AROUND:
             panel = Box(0, 1, width, height)
@@ -144,7 +144,7 @@ def _panel(canvas: Canvas, places: Plan, view: View, look: Look) -> None:
     if places.style is None:
         picture, ink = [f" {view.words}"[: box.width - FRAME]], BOLD
     else:
-        picture = [] if view.frame is None else pixels.text(view.frame, places.style)
+        picture = [] if view.frame is None else places.style.text(view.frame)
         ink = WHITE
     top_left, top_right, low_left, low_right, across, down = look.glyphs.box
     edge = across * (box.width - FRAME)
@@ -174,8 +174,9 @@ def _said(canvas: Canvas, box: Box, said: Iterable[Said]) -> None:
     for one in said:
         start = f"{one.at:6.1f}  {one.who:8}  "
         wrapped = textwrap.wrap(one.text, max(box.width - len(start), NARROWEST)) or [""]
-        lines.append((start + wrapped[0], _COLOURS.get(one.who, PLAIN)))
-        lines += [(" " * len(start) + line, _COLOURS.get(one.who, PLAIN)) for line in wrapped[1:]]
+        style = PAYMENT if one.text.startswith("hears: payment") else COLOURS.get(one.who, PLAIN)
+        lines.append((start + wrapped[0], style))
+        lines += [(" " * len(start) + line, style) for line in wrapped[1:]]
     for line, (text, style) in enumerate(lines[-box.height :] if box.height > 0 else (), box.y):
         canvas.put(box.x, line, text[: box.width], style)
 

@@ -120,12 +120,15 @@ class Stage:
         shown = next((one for one in recent if draw(one, frame.size) == frame), newest)
         self._tell.send_nowait(Shown(self._now(), frame, shown))
 
-    async def follow(self, lane: Lane) -> None:
-        """Keep the lane's newest screens, to know the frames by."""
+    def begin(self, lane: Lane) -> None:
+        """The lane runs."""
         self.lane = lane
         for frame in self._early:
             self.shows(frame)
-        async for newest in lane.runner.changes(screen):
+
+    async def follow(self) -> None:
+        """Keep the lane's newest screens, to know the frames by."""
+        async for newest in self.lane.runner.changes(screen):
             self._screens.append(newest)
 
     def close(self) -> None:
@@ -178,8 +181,8 @@ async def open_stage(scenario: str, speed: float) -> AsyncIterator[Stage]:
                     )
                 ended.set()
 
-            lane = await nursery.start(live)
-            nursery.start_soon(stage.follow, lane)
+            stage.begin(await nursery.start(live))
+            nursery.start_soon(stage.follow)
             try:
                 yield stage
             finally:

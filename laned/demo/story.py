@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TextIO
 
-from laned.demo import pixels, words
+from laned.demo import words
 from laned.demo.look import BOLD, CYAN, DIM, GREEN, RED, YELLOW, Look
 from laned.demo.plays import Play
 from laned.demo.stage import Happening, Said, Shown
@@ -56,12 +56,13 @@ class Story:
                 stars = any("*" in line for line in screen.lines)
                 if self.pictures and not stars and screen.lines not in self._drawn:
                     self._drawn.add(screen.lines)
-                    self._picture(pixels.text(frame, self._look.small))
+                    self._picture(self._look.small.text(frame))
 
     def end(self, payment: Mapping[str, Any]) -> None:
         """Write down what came of it."""
         outcome = f"{payment['state']}{words.of_outcome(payment)}"
-        self._write("", f"  {payment['id']}, {payment['amount']} {payment['currency']}: {outcome}")
+        told = f"{payment['id']}, {payment['amount']} {payment['currency']}: {outcome}"
+        self._write("", *self._wrapped(told, "  "))
         receipt = payment["receipts"]["customer"]
         if receipt:
             self._write("  The customer's receipt:", "")

@@ -5,9 +5,10 @@ the shell shares it.
 """
 
 import os
+import re
 import sys
 import termios
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final
@@ -19,6 +20,7 @@ LEAVE: Final = "\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l"
 LOCAL_FLAGS: Final = 3  # place in what tcgetattr returns
 CONTROL_CHARACTERS: Final = 6
 ESCAPE: Final = "\x1b"
+SEQUENCE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.)")
 READ: Final = 64  # bytes; more than anybody types between two looks
 SMALLEST: Final = (20, 5)  # columns and lines that are drawn, seen or not
 
@@ -76,7 +78,7 @@ class Window:
         self._shown = []
         self._write("\x1b[2J")
 
-    async def keys(self) -> AsyncIterator[str]:
+    async def keys(self) -> AsyncGenerator[str, None]:
         """Each key that is pressed, until there is no more input; arrows and the like are not."""
         while True:
             await trio.lowlevel.wait_readable(self._input)
@@ -95,7 +97,5 @@ class Window:
 
 
 def typed(text: str) -> list[str]:
-    """The keys in what was read at once; an ESC that begins a sequence is none, nor is the rest."""
-    if text.startswith(ESCAPE) and len(text) > 1 and text[1] in "[O":
-        return []
-    return list(text)
+    """The keys in what was read at once, without the sequences that arrows and the like send."""
+    return list(SEQUENCE.sub("", text))

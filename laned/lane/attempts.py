@@ -29,6 +29,7 @@ from laned.nexo.messages import (
     PaymentRequest,
     PaymentResponse,
     PaymentType,
+    Result,
     TransactionID,
 )
 
@@ -40,6 +41,7 @@ ABORTS = 6  # AbortRequests for one payment at the most
 # far longer than any payment; that asking starts much earlier is money rule 3.
 ANSWER_LIMIT = 3600.0
 
+FOREIGN_ANSWER = "ForeignAnswer"
 NO_SESSION = frozenset({ErrorCondition.NOT_ALLOWED, ErrorCondition.LOGGED_OUT})
 REFUSED = NO_SESSION | {ErrorCondition.BUSY}
 
@@ -138,26 +140,26 @@ def take(
     direct: bool,
 ) -> None:
     """Believe an answer, direct or repeated, if it is this attempt's (money rule 2)."""
+    condition = response.response.error_condition
+    failed = response.response.result == Result.FAILURE
     if not is_ours(turn.attempt, header, response, direct=direct):
-        wrong: Problem | None = Problem("ForeignAnswer", "an answer to something else came")
-    elif response.response.result == "Failure":
-        condition = response.response.error_condition
-        if condition == ErrorCondition.IN_PROGRESS:
-            status.runs(turn)
-            status.in_doubt(turn)
-        elif condition in REFUSED:
-            refused(turn, str(condition), response.response.additional_response)
-        else:
-            conclude(turn, response)
-        return
+        wrong: Problem | None = Problem(FOREIGN_ANSWER, "an answer to something else came")
     else:
         wrong = mismatch(turn, response, poi_owner)
-    if wrong is None:
+    if wrong is not None:
+        status.not_known(turn, wrong)
+    elif failed and condition == ErrorCondition.IN_PROGRESS:
+        status.runs(turn)
+    elif failed and condition in REFUSED:
+        refused(turn, str(condition), response.response.additional_response)
+        return
+    else:
         conclude(turn, response)
         return
-    status.not_known(turn, error=wrong)
-    turn.change(phase=Phase.DOUBT)
-    status.ask_later(turn, 0.0 if direct else status.SLOW_INTERVAL)
+    if direct:
+        status.in_doubt(turn)
+    else:
+        status.ask_later(turn, status.SLOW_INTERVAL if wrong else None)
 
 
 def is_ours(attempt: Attempt, header: Header, response: PaymentResponse, *, direct: bool) -> bool:
@@ -186,7 +188,7 @@ def refused(turn: Turn, condition: str, message: str) -> None:
     no_session = condition in NO_SESSION
     missing = turn.state.sessions_missing + no_session
     if turn.payment.abort_requested:
-        finish(turn, PaymentState.ABORTED, Problem("Aborted", "between two attempts"))
+        cancel(turn)
     elif turn.state.order is None or now >= give_up_at or missing > SESSIONS_MISSING:
         if no_session:
             turn.change(logged_in=False)
@@ -194,7 +196,10 @@ def refused(turn: Turn, condition: str, message: str) -> None:
     else:
         if turn.state.unknown:
             turn.change_payment(state=PaymentState.PROCESSING)
-        turn.change(phase=Phase.RETRYING, sessions_missing=missing)
+        turn.change(sessions_missing=missing)
+        if turn.state.phase is Phase.RELOGIN:
+            return  # the Login that is out decides about the next attempt
+        turn.change(phase=Phase.RETRYING)
         if no_session:
             status.ask(turn)  # only its answer allows a Login: money rule 5
         else:
@@ -219,8 +224,10 @@ def payment_lost(turn: Turn, event: PaymentLost) -> None:
 # -- Abort --------------------------------------------------------------------------------------
 
 
-def cancel(turn: Turn, message: str) -> None:
+def cancel(turn: Turn) -> None:
     """End a payment that is not at the terminal."""
+    refused = between_attempts(turn.state)
+    message = "between two attempts" if refused else "before the terminal was asked"
     finish(turn, PaymentState.ABORTED, Problem("Aborted", message))
 
 
@@ -230,7 +237,7 @@ def request_abort(turn: Turn) -> None:
         turn.change_payment(abort_requested=True)
         turn.change(aborts_left=ABORTS)
         if between_attempts(turn.state):
-            cancel(turn, "between two attempts")
+            cancel(turn)
         elif turn.state.sent and turn.state.running:
             send_abort(turn)
 

@@ -7,6 +7,7 @@ from laned.lane.state import LaneState, Phase
 CONFIRM = "confirm"
 ABORT = "abort"
 APPROVE = "approve"
+NAMES = (CONFIRM, ABORT, APPROVE)
 
 
 class Meaning(StrEnum):
@@ -54,6 +55,15 @@ def between_attempts(state: LaneState) -> bool:
     return state.attempt is not None and state.attempt.refused is not None
 
 
+def remeant(before: LaneState, after: LaneState, now: float) -> dict[str, float]:
+    """When each button's meaning changed last, in monotonic seconds. A new question is a change."""
+    asked = before.prompt is not after.prompt
+    changed = {
+        name: now for name in NAMES if asked or meaning(before, name) is not meaning(after, name)
+    }
+    return before.meant_since | changed if changed else before.meant_since
+
+
 def lit(state: LaneState) -> frozenset[str]:
     """The buttons whose press would do something now: their LEDs are lit."""
-    return frozenset(name for name in (CONFIRM, ABORT, APPROVE) if meaning(state, name))
+    return frozenset(name for name in NAMES if meaning(state, name))

@@ -1,5 +1,6 @@
 """What can happen to a lane. Every event is a value; none of them says what follows from it."""
 
+import math
 from datetime import datetime
 from typing import Literal
 
@@ -75,9 +76,13 @@ class LogoutAsked(Event, frozen=True):
 
 
 class ButtonPressed(Event, frozen=True):
-    """A debounced press of the button `name`."""
+    """A debounced press of the button `name`, down since `since` (monotonic seconds).
+
+    The default stands for a press that has just begun.
+    """
 
     name: str
+    since: float = math.inf
 
 
 class ButtonReleased(Event, frozen=True):

@@ -33,6 +33,7 @@ from typing import Any
 
 from laned.lane import attempts, outcome, prompts, recovery, session, timers, wishes
 from laned.lane import events as ev
+from laned.lane.buttons import remeant
 from laned.lane.payment import PaymentState, Problem
 from laned.lane.state import LaneState, Phase, Shown
 from laned.lane.turn import Step, Turn
@@ -105,8 +106,10 @@ def _notified(turn: Turn, event: ev.TerminalNotified) -> None:
     turn.heard()
     if event.event == "Abort":  # the terminal cancels what it asked of us
         prompts.close(turn, None, "terminal")
-    elif event.event in ("Shutdown", "Initialised") and turn.state.phase in (PAYING, DOUBT):
-        turn.change(ask_at=turn.now.monotonic)  # only ever a reason to ask: money rule 5
+    elif event.event in ("Shutdown", "Initialised"):
+        turn.change_attempt(session_lost=True)  # it proves nothing by not knowing the attempt
+        if turn.state.phase in (PAYING, DOUBT):
+            turn.change(ask_at=turn.now.monotonic)  # and is a reason to ask: money rule 5
 
 
 def _hardware(turn: Turn, event: ev.HardwareReported) -> None:
@@ -119,7 +122,7 @@ def _hardware(turn: Turn, event: ev.HardwareReported) -> None:
 
 def _stop_pending(turn: Turn, event: ev.StopAsked) -> None:
     turn.change(stopping=True)
-    attempts.cancel(turn, "the daemon stopped")
+    attempts.cancel(turn)
 
 
 def _stop_retrying(turn: Turn, event: ev.StopAsked) -> None:
@@ -131,6 +134,7 @@ def _stop_retrying(turn: Turn, event: ev.StopAsked) -> None:
 # -- The table ----------------------------------------------------------------------------------
 
 _gone = Ignore("the daemon is stopping; the next start asks the terminal")
+_only_told = Ignore("told to the till, decides nothing")
 _no_payment = Ignore("no payment is unfinished")
 _not_out = Ignore("no such request is out in this phase: the answer came too late to matter")
 _ended = Refuse("terminal_unavailable", "the daemon is stopping")
@@ -219,8 +223,8 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ),
     ev.PaymentNotSent: _row(
         {
-            PAYING: attempts.payment_not_sent,
-            (RETRYING, DOUBT, RELOGIN): _not_out,
+            (PAYING, DOUBT, RELOGIN): attempts.payment_not_sent,
+            RETRYING: Ignore("the terminal refused this attempt: it was sent"),
             (*IDLE, PENDING): _no_payment,
             STOPPED: _gone,
         }
@@ -235,8 +239,7 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ),
     ev.StatusAnswered: _row(
         {
-            (PAYING, RETRYING, DOUBT): recovery.status_answered,
-            RELOGIN: Ignore("no question is out while a Login is"),
+            ATTEMPTED: recovery.status_answered,
             (*IDLE, PENDING): _no_payment,
             STOPPED: _gone,
         }
@@ -252,7 +255,11 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     # what the terminal posts
     ev.DisplayShown: _row({tuple(Phase): _display_shown}),
     ev.Printed: _row(
-        {ATTEMPTED: _heard, (*IDLE, PENDING, STOPPED): Ignore("told to the till, decides nothing")}
+        {
+            PAYING: _heard,
+            (RETRYING, DOUBT, RELOGIN): _only_told,
+            (*IDLE, PENDING, STOPPED): _only_told,
+        }
     ),
     ev.InputAsked: _row(
         {ATTEMPTED: prompts.input_asked, (*IDLE, PENDING, STOPPED): prompts.answer_false}
@@ -263,7 +270,7 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ev.TerminalNotified: _row(
         {
             ATTEMPTED: _notified,
-            (*IDLE, PENDING, STOPPED): Ignore("told to the till, decides nothing"),
+            (*IDLE, PENDING, STOPPED): _only_told,
         }
     ),
     # the box itself
@@ -299,4 +306,7 @@ def handle(state: LaneState, event: ev.Event, now: ev.Moment) -> Step:
         return Step(state=state, refusal=turn.refusal)
     if turn.state.session is not state.session:
         turn.change(since=turn.utc)
+    meant_since = remeant(state, turn.state, now.monotonic)
+    if meant_since is not state.meant_since:
+        turn.change(meant_since=meant_since)
     return Step(state=turn.state, effects=tuple(turn.effects))

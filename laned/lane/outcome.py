@@ -13,7 +13,7 @@ from laned.lane.payment import (
 )
 from laned.lane.state import Phase
 from laned.lane.turn import Turn
-from laned.nexo.messages import ErrorCondition, PaymentResponse
+from laned.nexo.messages import ErrorCondition, PaymentResponse, Result
 
 ABORTED = frozenset({ErrorCondition.ABORTED, ErrorCondition.CANCEL})
 DECLINED = frozenset(
@@ -47,10 +47,14 @@ def state_for(condition: str | None, *, abort_requested: bool) -> PaymentState:
 
 
 def mismatch(turn: Turn, response: PaymentResponse, poi_owner: str | None) -> Problem | None:
-    """Why a Success cannot be this payment's, or None (money rules 2 and 6)."""
-    payment = turn.payment
+    """Why an answer cannot be this payment's, or None (money rules 2 and 6)."""
+    payment, result = turn.payment, response.response.result
     if poi_owner not in (None, payment.id):
         return Problem("ForeignTransaction", f"its POITransactionID is payment {poi_owner}'s")
+    if result == Result.FAILURE:
+        return None
+    if result != Result.SUCCESS:
+        return Problem("UnknownResult", f"the terminal says {result!r}")
     if not settles(payment.amount, payment.currency, response.amounts):
         amounts = response.amounts
         found = "no amount"
@@ -64,7 +68,7 @@ def mismatch(turn: Turn, response: PaymentResponse, poi_owner: str | None) -> Pr
 
 def conclude(turn: Turn, response: PaymentResponse) -> None:
     """End the payment as the terminal's own final answer says."""
-    if response.response.result == "Failure":
+    if response.response.result == Result.FAILURE:
         condition = response.response.error_condition
         state = state_for(condition, abort_requested=turn.payment.abort_requested)
         error = Problem(condition or "", response.response.additional_response)

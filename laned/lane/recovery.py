@@ -14,8 +14,8 @@ NOT_FOUND_APART = 2.0  # seconds between two NotFound before the second is belie
 
 def status_answered(turn: Turn, event: StatusAnswered) -> None:
     """The terminal answered a question about the attempt."""
-    if event.service_id != turn.state.asking:
-        return  # an older question: a later one is out, or the attempt is another
+    if event.service_id != turn.state.asking and not _about_attempt(turn, event):
+        return  # an older question, while a later one is out
     turn.change(asking=None)
     response = event.response.response
     condition = response.error_condition
@@ -40,6 +40,17 @@ def status_answered(turn: Turn, event: StatusAnswered) -> None:
         _inconclusive(turn, f"{condition or response.result} {response.additional_response}")
 
 
+def _about_attempt(turn: Turn, event: StatusAnswered) -> bool:
+    """Whether the answer to an older question is the attempt's own: the first such one wins."""
+    repeated = event.response.repeated
+    return (
+        repeated is not None
+        and isinstance(repeated.body, PaymentResponse)
+        and not between_attempts(turn.state)
+        and attempts.is_ours(turn.attempt, repeated.header, repeated.body, direct=False)
+    )
+
+
 def _after_refusal(turn: Turn, condition: str | None) -> None:
     """The attempt was refused for want of a session; a Login only if the terminal repeats it."""
     if condition in NO_SESSION:
@@ -58,8 +69,8 @@ def _not_found(turn: Turn) -> None:
     since = turn.state.not_found_at
     if turn.state.phase is Phase.PAYING:
         status.ask_later(turn, status.SLOW_INTERVAL)
-    elif turn.attempt.session_lost:
-        _inconclusive(turn, "the terminal lost its session, and knows nothing of the payment now")
+    elif turn.attempt.session_lost or turn.payment.error is not None:
+        _inconclusive(turn, "the terminal knew of it, or lost its session since")
     elif since is None:
         turn.change(not_found_at=now)
         status.ask_later(turn, max(turn.state.config.terminal.retry_interval, NOT_FOUND_APART))
@@ -72,9 +83,7 @@ def _not_found(turn: Turn) -> None:
 
 def _inconclusive(turn: Turn, message: str) -> None:
     """The terminal speaks, but does not say what became of the attempt."""
-    error = Problem("Unknown", message)
-    if turn.payment.error != error:
-        status.not_known(turn, error=error)
+    status.not_known(turn, turn.payment.error or Problem("Unknown", message))
     status.ask_later(turn, status.SLOW_INTERVAL)
 
 
@@ -91,30 +100,29 @@ def status_failed(turn: Turn, event: StatusFailed) -> None:
 
 def _try_later(turn: Turn, message: str) -> None:
     """No attempt is out: go on asking for a session until the time for it is over."""
+    turn.change(phase=Phase.RETRYING)
     give_up_at = turn.state.give_up_at
     if give_up_at is None or turn.now.monotonic >= give_up_at:
         turn.change(logged_in=False)
         outcome.finish(turn, PaymentState.FAILED, Problem(turn.attempt.refused or "", message))
     else:
-        turn.change(phase=Phase.RETRYING)
         status.ask_later(turn)
 
 
 def logged_in_again(turn: Turn, event: LoginAnswered) -> None:
     """The session is back (or not) in the middle of a payment."""
     reason = session.admitted(turn, event)
-    refused = between_attempts(turn.state)
-    other = event.response.serial_number != turn.attempt.serial
-    if reason and refused:
-        _try_later(turn, f"no session: {reason}")
-    elif reason or (other and turn.attempt.serial and not refused):
-        turn.change(phase=Phase.DOUBT, reason=reason or "other_terminal")
-        status.not_known(turn)
-        status.ask_later(turn, status.SLOW_INTERVAL)
-    elif refused:
-        attempts.attempt(turn)
+    turn.change(reason=reason)
+    if between_attempts(turn.state):
+        if reason:
+            _try_later(turn, f"no session: {reason}")
+        else:
+            attempts.attempt(turn)
     else:
-        status.in_doubt(turn)
+        turn.change(phase=Phase.DOUBT)
+        if reason:
+            status.not_known(turn)
+        status.ask_later(turn)
 
 
 def login_failed(turn: Turn, event: LoginFailed) -> None:

@@ -20,6 +20,7 @@ from laned.nexo.messages import (
     LogoutRequest,
 )
 
+OTHER_TERMINAL = "other_terminal"
 BACKOFF_LIMIT = 30.0  # seconds between two Logins at the most
 
 
@@ -60,9 +61,10 @@ def admitted(turn: Turn, event: LoginAnswered) -> str:
     response = event.response
     if not response.response.success:
         return response.response.error_condition or "login_refused"
-    wanted = turn.state.config.terminal.serial
-    if wanted and response.serial_number != wanted:
-        return "other_terminal"
+    attempt = turn.state.attempt
+    for wanted in (turn.state.config.terminal.serial, attempt.serial if attempt else ""):
+        if wanted and response.serial_number != wanted:
+            return OTHER_TERMINAL
     terminal = Terminal(
         address=turn.state.terminal.address,
         serial_number=response.serial_number,

@@ -24,8 +24,9 @@ class Past(Struct, frozen=True, kw_only=True):
 def start(config: Config, past: Past, now: Moment) -> Step:
     """The first state of a life, and what has to be recorded before anybody is told of it.
 
-    A payment that was still pending ends `aborted`: nothing was sent. One that has an attempt is in
-    doubt: the terminal is asked, and no Login is sent before it has answered (money rule 5).
+    A payment that was still pending ends `aborted`: nothing was sent. One whose newest attempt the
+    terminal itself refused ends `failed`. One that has any other attempt is in doubt: the terminal
+    is asked, and no Login is sent before it has answered (money rule 5).
     """
     utc = now.wall.astimezone(UTC)
     state = LaneState(
@@ -40,11 +41,15 @@ def start(config: Config, past: Past, now: Moment) -> Step:
     payment = past.payment
     if payment is None:
         return Step(state=state)
-    if past.attempt is None:
-        error = Problem("Restarted", "the daemon stopped before the payment was confirmed")
-        ended = msgspec.structs.replace(
-            payment, state=PaymentState.ABORTED, error=error, updated_at=utc
-        )
+    if past.attempt is None or past.attempt.refused is not None:
+        if past.attempt is None:
+            ending = PaymentState.ABORTED
+            error = Problem("Restarted", "the daemon stopped before the payment was confirmed")
+        else:
+            ending = PaymentState.FAILED
+            condition = past.attempt.refused or ""
+            error = Problem(condition, "the daemon stopped between two attempts")
+        ended = msgspec.structs.replace(payment, state=ending, error=error, updated_at=utc)
         state = msgspec.structs.replace(state, settled=ended)
         return Step(state=state, effects=(Record(PaymentChanged(ended)),))
     doubt = msgspec.structs.replace(

@@ -115,6 +115,9 @@ class LaneState(Struct, frozen=True, kw_only=True):
     aborts_left: int = 0
     answer_by: float = 0.0  # the terminal is asked by then, whatever it posts
 
+    # when each button's meaning changed last: one that was down then must be released first
+    meant_since: dict[str, float] = {}
+
     prompt: Prompt | None = None  # open
     closed: Prompt | None = None  # the one that was closed last
     settled: Payment | None = None  # the payment that became final last

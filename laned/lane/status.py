@@ -1,6 +1,6 @@
 """TransactionStatus: asking the terminal what became of the newest attempt (money rule 3)."""
 
-from laned.lane.payment import PaymentState
+from laned.lane.payment import PaymentState, Problem
 from laned.lane.state import Phase
 from laned.lane.turn import Turn
 from laned.nexo.messages import Category, MessageReference, TransactionStatusRequest
@@ -32,16 +32,19 @@ def ask_later(turn: Turn, seconds: float | None = None) -> None:
 
 def in_doubt(turn: Turn) -> None:
     """The attempt's own answer will not come any more: from here on only questions help."""
+    if turn.state.phase is Phase.RELOGIN:
+        return  # asked as soon as the Login that is out is over
     turn.change(phase=Phase.DOUBT)
     if turn.state.asking is None:
         ask(turn)
 
 
-def not_known(turn: Turn, **why: object) -> None:
-    """Say that the outcome is not known."""
+def not_known(turn: Turn, error: Problem | None = None) -> None:
+    """Say that the outcome is not known, and why if there is more to say than silence."""
     turn.change(running=False)
-    if not turn.state.unknown or why:
-        turn.change_payment(state=PaymentState.UNKNOWN, **why)
+    error = error or turn.payment.error
+    if not turn.state.unknown or error != turn.payment.error:
+        turn.change_payment(state=PaymentState.UNKNOWN, error=error)
 
 
 def runs(turn: Turn) -> None:

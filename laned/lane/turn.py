@@ -142,5 +142,6 @@ class Turn:
     def heard(self) -> None:
         """A sign of life from the terminal: the question about the payment can wait (rule 3)."""
         state, now = self.state, self.now.monotonic
-        if state.phase is Phase.PAYING and state.asking is None and now < state.answer_by:
+        quiet = state.asking is None and not state.unknown and now < state.answer_by
+        if state.phase is Phase.PAYING and quiet:
             self.change(ask_at=min(now + QUIET, state.answer_by))

@@ -17,6 +17,8 @@ def refuse_payment(turn: Turn, event: PaymentAsked) -> None:
 
 def button_pressed(turn: Turn, event: ButtonPressed) -> None:
     """A button is pressed while a payment is unfinished."""
+    if event.since < turn.state.meant_since.get(event.name, event.since):
+        return  # it was down before it meant this: nobody has pressed it for this
     match meaning(turn.state, event.name):
         case Meaning.START:
             _start(turn, "button")
@@ -73,4 +75,4 @@ def _start(turn: Turn, by: AnsweredBy) -> None:
 
 def _cancel(turn: Turn, by: AnsweredBy) -> None:
     prompts.close(turn, answer=False, by=by)
-    attempts.cancel(turn, "before the terminal was asked")
+    attempts.cancel(turn)

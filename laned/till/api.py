@@ -1,6 +1,7 @@
 """The till's routes and what each of them does. The lane decides; this only asks and tells."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Final, Protocol
 
 import msgspec
@@ -19,7 +20,7 @@ from laned.asgi import (
     stream_events,
 )
 from laned.config import Config
-from laned.journal import Journal, JournalError
+from laned.journal import Journal, JournalError, Stored
 from laned.lane import events as ev
 from laned.lane import views
 from laned.lane.payment import Payment, PaymentState
@@ -169,10 +170,11 @@ class TillAPI:
 
         async def source() -> AsyncIterator[bytes]:
             yield first
-            async for told in self._runner.listen(position):
-                yield _told(told)
+            async with aclosing(self._runner.listen(position)) as news:
+                async for told in news:
+                    yield _told(told)
 
-        await stream_events(receive, send, source(), stop=self._stop)
+        await stream_events(receive, send, source())  # `listen` ends with the lane's last news
 
     async def _display(self, asked: Request) -> Answer:
         scale = number(asked.query, "scale", 1, 1, 8)
@@ -197,6 +199,9 @@ class TillAPI:
 
     async def _put_payment(self, asked: Request) -> Answer:
         order = bodies.order(asked.name, bodies.read(asked.body, bodies.PaymentBody), self._config)
+        problem = bodies.too_much(order, self._config)
+        if problem is not None and await self._stored(order.id) is None:
+            raise problem
         handled = await self._runner.handle(ev.PaymentAsked(order))
         _granted(handled)
         status = 201 if handled.repeated is None else 200
@@ -205,8 +210,11 @@ class TillAPI:
     async def _get_payment(self, asked: Request) -> Answer:
         return answer(200, await self._settled(asked, await self._find(asked.name)))
 
+    async def _stored(self, payment_id: str) -> Stored | None:
+        return await self._offload(lambda: self._journal.find(payment_id))
+
     async def _find(self, payment_id: str) -> Payment:
-        stored = await self._offload(lambda: self._journal.find(payment_id))
+        stored = await self._stored(payment_id)
         if stored is None:
             raise ProblemError("not_found", f"no payment {payment_id[:36]!r}")
         return stored.payment

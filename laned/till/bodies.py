@@ -16,20 +16,21 @@ MAX_BODY: Final = 64 * 1024
 MAX_REFERENCE: Final = 64
 MAX_PRESS: Final = 60.0  # seconds
 
-# A purchase order number goes to the terminal as text: no control characters.
+# What "$" means after a line feed differs between Python and JSON Schema; this does not.
+_END: Final = r"(?![\s\S])"
 Reference = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=MAX_REFERENCE,
-        pattern=r"^[^\x00-\x1f\x7f]*$",
-        description="Purchase order number.",
+        pattern=rf"^[!-~\u00a1-\u024f\u20ac][ -~\u00a0-\u024f\u20ac]*{_END}",
+        description="Purchase order number: Latin letters, digits, signs; no blank in front.",
     ),
 ]
 Amount = Annotated[
     str,
     Meta(
-        pattern=r"^(?=.*[1-9])[0-9]{1,9}(\.[0-9]{1,2})?$",
+        pattern=rf"^(?=.*[1-9])[0-9]{{1,9}}(\.[0-9]{{1,2}})?{_END}",
         description="Decimal string above zero, at most two decimals.",
         examples=["38.00"],
     ),
@@ -95,7 +96,10 @@ def _field(message: str) -> str | None:
 
 
 def order(payment_id: str, body: PaymentBody, config: Config) -> Order:
-    """The order that a till's body means, defaults filled in: ProblemError `invalid`."""
+    """The order that a till's body means, defaults filled in: ProblemError `invalid`.
+
+    `payment.max_amount` is not looked at: a payment that was made stays what it is.
+    """
     if not PAYMENT_ID.fullmatch(payment_id):
         detail = "a payment's id is 1 to 36 of A-Za-z0-9._-"
         raise ProblemError("invalid", detail, field="id")
@@ -103,10 +107,6 @@ def order(payment_id: str, body: PaymentBody, config: Config) -> Order:
     exponent = Decimal(1).scaleb(-decimals(currency))
     amount = Decimal(body.amount).quantize(exponent)
     cash_back = Decimal(body.cash_back).quantize(exponent) if body.cash_back else None
-    limit = config.payment.limit
-    if limit is not None and amount > limit:
-        detail = f"{amount} is over payment.max_amount, {limit}"
-        raise ProblemError("invalid", detail, field="amount")
     if cash_back is not None and body.type == "refund":
         raise ProblemError("invalid", "a refund has no cash back", field="cash_back")
     if cash_back is not None and cash_back > amount:
@@ -126,3 +126,12 @@ def order(payment_id: str, body: PaymentBody, config: Config) -> Order:
         token=body.token,
         fingerprint=hash_of(as_asked),
     )
+
+
+def too_much(order: Order, config: Config) -> ProblemError | None:
+    """Why `order` is over `payment.max_amount`, or None."""
+    limit = config.payment.limit
+    if limit is None or order.amount <= limit:
+        return None
+    detail = f"{order.amount} is over payment.max_amount, {limit}"
+    return ProblemError("invalid", detail, field="amount")

@@ -103,11 +103,7 @@ def _required(body: type[RequestBody]) -> list[str]:
 
 
 def _problems(route: Route) -> dict[int, list[str]]:
-    codes: list[str] = [*route.codes, "too_large", "internal"]
-    if route.body is not None:
-        codes += ["bad_request", "invalid"]
-    elif route.query:
-        codes.append("invalid")
+    codes: list[str] = [*route.codes, "bad_request", "invalid", "too_large", "internal"]
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(status_of(code), []).append(code)

@@ -69,12 +69,12 @@ def _query(query: bytes, allowed: frozenset[str]) -> dict[str, str]:
             known = ", ".join(sorted(allowed)) or "none"
             detail = f"no query field {key!r} here; known: {known}"
             raise ProblemError("invalid", detail, field=key[:64])
-    return {key: value for key, value in pairs if value}
+    return dict(pairs)
 
 
 def number(query: dict[str, str], key: str, default: int, low: int, high: int) -> int:
     """A whole number of the query within its bounds: ProblemError `invalid`."""
     text = query.get(key, str(default))
-    if not re.fullmatch(r"\d{1,9}", text) or not low <= int(text) <= high:
+    if not re.fullmatch("[0-9]{1,9}", text) or not low <= int(text) <= high:
         raise ProblemError("invalid", f"{key} is a whole number, {low} to {high}", field=key)
     return int(text)

@@ -35,6 +35,7 @@ class Rig:
     def __init__(self, nursery: trio.Nursery, config: ButtonsConfig = VIRTUAL) -> None:
         self.told: list[tuple[str, str]] = []
         self.times: list[float] = []
+        self.since: list[float] = []
         self.reports: list[str] = []
         self.reported = trio.Event()
         self.buttons = Buttons(config)
@@ -48,9 +49,10 @@ class Rig:
             await self.buttons.run(self._tell, self._report, self._lit)
         self.ended.set()
 
-    def _tell(self, name: str, action: str) -> None:
+    def _tell(self, name: str, action: str, since: float) -> None:
         self.told.append((name, action))
         self.times.append(trio.current_time())
+        self.since.append(since)
 
     def _report(self, state: str) -> None:
         self.reports.append(state)
@@ -109,6 +111,22 @@ async def test_bounces_are_one_press(rig: Rig, autojump_clock: object) -> None:
         await trio.sleep(0.1)
     assert rig.told == PRESS * 2
     assert rig.reports == ["ok"]
+
+
+async def test_a_press_began_with_its_first_edge(rig: Rig, autojump_clock: object) -> None:
+    pin = rig.pin(CONFIRM)
+    pin.drive_low()  # a glitch: not a press, and not the beginning of the next one
+    await trio.sleep(0.001)
+    pin.drive_high()
+    await trio.sleep(1)
+    began = trio.current_time()
+    for level in ("low", "high", "low"):  # 4 ms of bounces
+        getattr(pin, f"drive_{level}")()
+        await trio.sleep(0.002)
+    await trio.sleep(0.1)
+    assert rig.told == PRESS[:1]
+    assert rig.since == [pytest.approx(began)]
+    assert rig.times[0] - began > 0.008
 
 
 async def test_opening_within_the_lock_out_is_still_one_press(
@@ -360,7 +378,7 @@ async def test_edges_from_a_foreign_thread() -> None:
     tellers: list[int] = []
     buttons = Buttons(VIRTUAL)
 
-    def tell(name: str, action: str) -> None:
+    def tell(name: str, action: str, since: float) -> None:
         tellers.append(threading.get_ident())
         pressed.set()
 

@@ -58,7 +58,7 @@ class Oracle:
             case ev.PaymentAnswered():
                 self._direct(event)
             case ev.StatusAnswered():
-                self._status(event, taken.now)
+                self._status(event, taken)
             case ev.TerminalNotified(event="Shutdown" | "Initialised") if self.newest:
                 self.newest.forgetful = True
         for effect in taken.step.effects:
@@ -82,7 +82,7 @@ class Oracle:
             attempt.post_open = False
             self._answer(attempt, event.header, event.response, event.poi_owner, direct=True)
 
-    def _status(self, event: ev.StatusAnswered, now: float) -> None:
+    def _status(self, event: ev.StatusAnswered, taken: Taken) -> None:
         asked = [a for a in self.attempts.values() if event.service_id in a.questions]
         if not asked:
             return
@@ -93,9 +93,11 @@ class Oracle:
                 header, owner = response.repeated.header, event.poi_owner
                 self._answer(attempt, header, body, owner, direct=False)
             return
+        if taken.before.asking != event.service_id:
+            return  # about an older question: nobody has to believe it
         condition = response.response.error_condition
         if condition == "NotFound":
-            attempt.not_found.append(now)
+            attempt.not_found.append(taken.now)
         elif condition in ("Busy", "InProgress"):
             attempt.says_it_runs = True
             attempt.not_found.clear()

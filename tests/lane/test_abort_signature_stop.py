@@ -269,14 +269,17 @@ def test_rule_9_the_time_out_declines_before_the_terminals_own(
 @pytest.mark.parametrize("how", ["hung up", "Abort", "payment ended"])
 def test_rule_9_withdrawn(how: str) -> None:
     lane = lanes.paying(configuration(signature="till"))
-    lane.do(lanes.asks("k1"), ev.InputWithdrawn("k9"))
-    assert lane.state.prompt is not None
+    lane.do(lanes.asks("k1"))
+    before = lane.state
+    lane.do(ev.InputWithdrawn("k9"))
+    assert lane.state is before
     abort = ev.TerminalNotified(event="Abort")
     withdrawn = {"hung up": ev.InputWithdrawn("k1"), "Abort": abort}
     lane.do(withdrawn.get(how) or lane.answered("Cancel"))
     closed = lane.state.closed
     assert closed is not None
-    assert (lane.state.prompt, closed.answer, closed.by) == (None, None, "terminal")
+    assert (closed.key, closed.answer, closed.by) == ("k1", None, "terminal")
+    assert lane.state.prompt is None
     assert lane.payment.signature is None
 
 

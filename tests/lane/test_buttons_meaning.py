@@ -214,3 +214,51 @@ def test_a_release_means_nothing() -> None:
     before = lane.state
     lane.do(ev.ButtonReleased("confirm"))
     assert lane.state is before
+
+
+# -- Held buttons ---------------------------------------------------------------------------------
+
+
+def asked_at(lane: Lane, later: float) -> tuple[Lane, float]:
+    """A payment that waits for its confirmation since some time after `lane` was made."""
+    lane.wait(later)
+    lane.do(ev.PaymentAsked(lanes.order(confirm="button")))
+    return lane, lane.now
+
+
+@pytest.mark.parametrize(
+    ("down", "acts"), [(-5.0, False), (-0.01, False), (0.0, True), (1.0, True)]
+)
+@pytest.mark.parametrize("name", ["confirm", "abort"])
+def test_a_button_that_was_down_when_its_meaning_changed_must_be_released_first(
+    name: str, down: float, acts: bool
+) -> None:
+    lane, changed = asked_at(lanes.ready(), 10.0)
+    lane.wait(2.0)
+    before = lane.state
+    lane.do(ev.ButtonPressed(name, since=changed + down))
+    assert (lane.state is not before) is acts
+
+
+def test_held_through_a_start_it_does_not_abort() -> None:
+    lane, _ = asked_at(lanes.ready(), 10.0)
+    lane.wait(1.0)
+    pressed_at = lane.now
+    lane.wait(1.0)
+    lane.do(ev.ConfirmAsked("a"))
+    lane.do(lane.left())
+    lane.do(ev.ButtonPressed("abort", since=pressed_at))
+    assert not lane.payment.abort_requested
+    lane.wait(1.0)
+    lane.do(ev.ButtonPressed("abort", since=lane.now))
+    assert lane.payment.abort_requested
+
+
+def test_held_since_an_older_question_it_does_not_answer_the_newer() -> None:
+    lane = signature_asked(lanes.paying)(CONFIGS["button"])
+    lane.wait(1.0)
+    pressed_at = lane.now
+    lane.wait(1.0)
+    lane.do(lanes.asks("k2"))
+    lane.do(ev.ButtonPressed("confirm", since=pressed_at))
+    assert lane.payment.signature is None

@@ -46,6 +46,8 @@ class Watch:
         self.reached[state.phase] += 1
         if taken.step.refusal is not None:
             assert (state, taken.step.effects) == (taken.before, ()), "a refusal changes nothing"
+        if about_an_older_attempt(self.oracle, taken.event):
+            assert state is taken.before, "what an attempt says that was refused is nothing"
         self.oracle.see(taken)
         self.records(taken)
         self.sends(walk, taken)
@@ -69,9 +71,9 @@ class Watch:
                     assert below > self.reserved
                     self.reserved = below
         before, after = taken.before, taken.step.state
-        for payment, old in ((after.payment, before.payment), (after.settled, before.settled)):
-            if payment is not None and payment is not old and taken.event is not None:
-                assert written.get(payment.id) == payment, "told is what was recorded"
+        for told, old in ((after.payment, before.payment), (after.settled, before.settled)):
+            if told is not None and told is not old and taken.event is not None:
+                assert written.get(told.id) == told, "told is what was recorded"
 
     def payment_changed(self, before: Payment, after: Payment) -> None:
         assert before.id not in self.final, "a final payment never changes again"
@@ -175,6 +177,18 @@ class Watch:
         if now.signature == "approved" != was.signature:
             assert taken.before.prompt is not None
             assert somebody_approved(taken.before, taken.event), "nothing is approved by default"
+
+
+def about_an_older_attempt(oracle: Oracle, event: ev.Event | None) -> bool:
+    """Whether it answers a PaymentRequest, or a question about one, that another followed."""
+    match event:
+        case ev.PaymentAnswered(service_id=service_id) if service_id in oracle.attempts:
+            return oracle.attempts[service_id] is not oracle.newest
+        case ev.StatusAnswered(service_id=service_id):
+            asked = [one for one in oracle.attempts.values() if service_id in one.questions]
+            return bool(asked) and asked[0] is not oracle.newest
+        case _:
+            return False
 
 
 def entries(taken: Taken) -> list[fx.Entry]:

@@ -32,7 +32,7 @@ class Walk:
     """A seeded walk. `look` is called after every step."""
 
     def __init__(self, seed: int, look: Callable[["Walk", Taken], None]) -> None:
-        self.random = Random(seed)  # noqa: S311 - it has to be the same again
+        self.random = Random(seed)
         self.look = look
         config = configuration(
             signature=self.random.choice(("decline", "button", "till")),
@@ -229,9 +229,12 @@ class Walk:
         )
         return ev.StatusAnswered(service_id=sent_id, response=repeated, poi_owner=owner)
 
+    def _rarely(self) -> bool:
+        return self.random.random() < 0.04
+
     def _payment_response(self, send: fx.Send) -> tuple[m.Header, m.PaymentResponse, str | None]:
         """An answer to this PaymentRequest: right, or wrong in one way or another."""
-        rarely = lambda: self.random.random() < 0.04  # noqa: E731
+        rarely = self._rarely
         body = send.message.body
         assert isinstance(body, m.PaymentRequest)
         header = m.response_header(send.message.header)

@@ -129,7 +129,9 @@ def _format(value: Any, wanted: str, where: str) -> Iterator[str]:
     if not isinstance(value, str):
         return
     if wanted == "decimal":
-        good = re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value) is not None and Decimal(value).is_finite()
+        good = (
+            re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value) is not None and Decimal(value).is_finite()
+        )
     else:
         assert wanted == "date-time", wanted
         good = datetime.fromisoformat(value).utcoffset() is not None and value.endswith("Z")

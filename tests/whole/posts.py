@@ -2,8 +2,8 @@
 
 import base64
 import json
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from xml.etree.ElementTree import Element
 
 import httpx
 from asgiwire import Wire
-from lanes import ADDRESS, POI_ID, Rig
 from lxml import etree
+from wholelane import ADDRESS, POI_ID, Rig
 
 PATH = "/EPASSaleToPOI/3.1"
 SCHEMA = Path(__file__).parents[3] / "shared" / "nexo" / "sale-to-poi-3.1.xsd"
@@ -45,8 +45,8 @@ def output(text: str, flag: str = "", device: str = "CashierDisplay") -> str:
     )
 
 
-def display(text: str = "Hello", flag: str = "", **changes: str | None) -> bytes:
-    return message("Display", f"<DisplayRequest>{output(text, flag)}</DisplayRequest>", **changes)
+def display(text: str = "Hello", flag: str = "") -> bytes:
+    return message("Display", f"<DisplayRequest>{output(text, flag)}</DisplayRequest>")
 
 
 def question(
@@ -139,3 +139,18 @@ async def peer(rig: Rig, address: str = ADDRESS) -> AsyncIterator[Peer]:
     base = "http://lane:11000"
     async with httpx.AsyncClient(transport=wire, base_url=base, timeout=None) as client:
         yield Peer(client)
+
+
+class Untouched:
+    """Nothing may have happened to the lane in between."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._runner = rig.lane.runner
+        self._before = self._runner.state, self._runner.position(None)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        assert (self._runner.state, self._runner.position(None)) == self._before
+        assert self._runner.state is self._before[0]

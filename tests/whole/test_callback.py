@@ -6,27 +6,23 @@ from typing import Any
 
 import pytest
 import trio
-from lanes import ADDRESS, POI_ID, Rig, lane, world
-from posts import PATH, Peer, display, event, message, output, peer, print_out, question, transmit
+from posts import (
+    PATH,
+    Untouched,
+    display,
+    event,
+    message,
+    output,
+    peer,
+    print_out,
+    question,
+    transmit,
+)
 from trio.testing import MockClock
+from wholelane import ADDRESS, POI_ID, lane, world
 
 MAX_BYTES = 256 * 1024
 SHOWN = "<DisplayRequest>" + output("Hacked") + "</DisplayRequest>"
-
-
-class Untouched:
-    """Nothing may have happened to the lane in between."""
-
-    def __init__(self, rig: Rig) -> None:
-        self._runner = rig.lane.runner
-        self._before = self._runner.state, self._runner.position(None)
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        assert (self._runner.state, self._runner.position(None)) == self._before
-        assert self._runner.state is self._before[0]
 
 
 # -- Refused --------------------------------------------------------------------------------------
@@ -61,7 +57,7 @@ async def test_large_bodies(tmp_path: Path, autojump_clock: MockClock) -> None:
         b"<SaleToPOIRequest>",
         display()[:-5],
         display() + b"<x/>",
-        b'<!DOCTYPE x><SaleToPOIRequest/>',
+        b"<!DOCTYPE x><SaleToPOIRequest/>",
         b'<!DOCTYPE x [<!ENTITY a "aaaa">]>' + display("&a;"),
         b'<!DOCTYPE x SYSTEM "http://192.0.2.9/x.dtd">' + display(),
         display("&undefined;"),
@@ -83,7 +79,7 @@ async def test_large_bodies(tmp_path: Path, autojump_clock: MockClock) -> None:
         message("Display", ""),
         message("Display", "<DisplayResponse/>", kind="Response"),
         message("Input", "<InputRequest/>"),
-        message("Event", f'<EventNotification TimeStamp="x"/>', kind="Notification"),
+        message("Event", '<EventNotification TimeStamp="x"/>', kind="Notification"),
     ],
 )
 async def test_what_is_no_message_for_us(
@@ -132,12 +128,12 @@ async def test_only_allowed_peers_are_heard(
             assert lines == (["From a stranger"] if status == 204 else before)
 
 
-async def test_while_the_terminals_address_is_not_known_nobody_is_heard(
+async def test_a_terminal_that_is_given_by_name_does_not_open_the_door_to_everybody(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     """`allow = []` stands for the terminal's present address, not for everybody."""
     async with world(tmp_path) as found:
-        rig = await found.start(settled=False, terminal={"address": "auto"})
+        rig = await found.start(settled=False, terminal={"address": "terminal.lan:11000"})
         async with peer(rig, "203.0.113.9") as stranger:
             for content in (display(), event("CardInserted"), question(), print_out()):
                 assert (await stranger.post(content)).status_code == 403
@@ -220,9 +216,7 @@ async def test_the_same_display_twice_is_one_event(
 @pytest.mark.parametrize(
     ("mode", "answered"), [("NotRequired", False), ("Immediate", True), ("PrintEnd", True)]
 )
-async def test_prints(
-    tmp_path: Path, autojump_clock: MockClock, mode: str, answered: bool
-) -> None:
+async def test_prints(tmp_path: Path, autojump_clock: MockClock, mode: str, answered: bool) -> None:
     async with lane(tmp_path) as rig, peer(rig) as terminal, rig.stream() as stream:
         if answered:
             body = await terminal.ask(print_out(mode))
@@ -253,143 +247,6 @@ async def test_the_terminals_address_and_messages_without_use_are_answered_with_
         with Untouched(rig):
             await terminal.tell(transmit())
             await terminal.tell(message("Sound", "<SoundRequest/>"))
-
-
-# -- Questions ------------------------------------------------------------------------------------
-
-
-class Question:
-    """An InputRequest that is held open."""
-
-    def __init__(self, terminal: Peer, nursery: trio.Nursery) -> None:
-        self.confirmed: str | None = None
-        self.done = trio.Event()
-        self.scope = trio.CancelScope()
-        nursery.start_soon(self._ask, terminal)
-
-    async def _ask(self, terminal: Peer) -> None:
-        with self.scope:
-            body = await terminal.ask(question("Godkänns signaturen?"))
-            assert [part.tag for part in body] == ["OutputResult", "InputResult"]
-            self.confirmed = body.findtext("InputResult/Input/ConfirmedFlag")
-        self.done.set()
-
-
-TILL = {"signature": "till"}
-
-
-@pytest.mark.parametrize("confirmed", [True, False])
-async def test_a_question_is_held_until_it_is_answered(
-    tmp_path: Path, autojump_clock: MockClock, confirmed: bool
-) -> None:
-    async with (
-        lane(tmp_path, "aborted", payment=TILL) as rig,
-        peer(rig) as terminal,
-        rig.stream() as stream,
-        trio.open_nursery() as nursery,
-    ):
-        await rig.put()
-        asked = Question(terminal, nursery)
-        prompt = (await stream.until("prompt", kind="signature")).data
-        assert prompt["text"] == "Godkänns signaturen?"
-        await trio.sleep(20)
-        assert not asked.done.is_set()
-        await rig.post(f"/v1/prompts/{prompt['id']}", {"confirmed": confirmed})
-        await asked.done.wait()
-        assert asked.confirmed == str(confirmed).lower()
-        await rig.post("/v1/payments/p-1/abort")
-        await rig.payment(wait=60)
-
-
-async def test_a_question_is_withdrawn_when_the_terminal_hangs_up(
-    tmp_path: Path, autojump_clock: MockClock
-) -> None:
-    async with (
-        lane(tmp_path, "aborted", payment=TILL) as rig,
-        peer(rig) as terminal,
-        rig.stream() as stream,
-        trio.open_nursery() as nursery,
-    ):
-        await rig.put()
-        asked = Question(terminal, nursery)
-        prompt = (await stream.until("prompt", kind="signature")).data
-        asked.scope.cancel()
-        closed = await stream.until("prompt", by="terminal")
-        assert closed.data == prompt | {"answer": None, "by": "terminal"}
-        assert (await rig.view())["prompt"] is None
-        late = await rig.post(f"/v1/prompts/{prompt['id']}", {"confirmed": True})
-        assert late.json()["code"] == "prompt_closed"
-        assert (await rig.payment())["signature"] is None
-        await rig.post("/v1/payments/p-1/abort")
-        await rig.payment(wait=60)
-
-
-async def test_a_newer_question_withdraws_the_older_which_is_answered_no(
-    tmp_path: Path, autojump_clock: MockClock
-) -> None:
-    async with (
-        lane(tmp_path, "aborted", payment=TILL) as rig,
-        peer(rig) as terminal,
-        rig.stream() as stream,
-        trio.open_nursery() as nursery,
-    ):
-        await rig.put()
-        first = Question(terminal, nursery)
-        older = (await stream.until("prompt", kind="signature")).data
-        second = Question(terminal, nursery)
-        await first.done.wait()
-        assert first.confirmed == "false"
-        newer = (await rig.view())["prompt"]
-        assert newer["id"] != older["id"]
-        await rig.post(f"/v1/prompts/{newer['id']}", {"confirmed": True})
-        await second.done.wait()
-        assert second.confirmed == "true"
-        await rig.post("/v1/payments/p-1/abort")
-        await rig.payment(wait=60)
-
-
-@pytest.mark.parametrize("command", ["GetAnyKey", "DigitString", "Password", "NoSuchThing"])
-async def test_other_questions_are_refused_at_once(
-    tmp_path: Path, autojump_clock: MockClock, command: str
-) -> None:
-    async with lane(tmp_path, "aborted", payment=TILL) as rig, peer(rig) as terminal:
-        await rig.put()
-        with Untouched(rig):
-            body = await terminal.ask(question(command=command))
-        response = body.find("InputResult/Response")
-        assert response is not None
-        assert response.get("Result") == "Failure"
-        assert response.get("ErrorCondition") == "UnavailableService"
-        assert body.find("InputResult/Input") is None
-        await rig.post("/v1/payments/p-1/abort")
-        await rig.payment(wait=60)
-
-
-@pytest.mark.parametrize("policy", ["decline", "button", "till"])
-async def test_a_question_without_a_payment_is_answered_no_and_nobody_is_asked(
-    tmp_path: Path, autojump_clock: MockClock, policy: str
-) -> None:
-    async with (
-        lane(tmp_path, payment={"signature": policy}) as rig,
-        peer(rig) as terminal,
-        rig.stream() as stream,
-    ):
-        for _ in range(2):
-            body = await terminal.ask(question())
-            assert body.findtext("InputResult/Input/ConfirmedFlag") == "false"
-        assert stream.of("prompt") == []
-        assert (await rig.pay())["state"] == "approved"
-
-
-async def test_the_terminals_time_limit_is_kept(tmp_path: Path, autojump_clock: MockClock) -> None:
-    async with lane(tmp_path, "aborted", payment=TILL) as rig, peer(rig) as terminal:
-        await rig.put()
-        begun = trio.current_time()
-        body = await terminal.ask(question(seconds=10))
-        assert body.findtext("InputResult/Input/ConfirmedFlag") == "false"
-        assert 8 <= trio.current_time() - begun < 10
-        await rig.post("/v1/payments/p-1/abort")
-        await rig.payment(wait=60)
 
 
 # -- Anything, at any time ------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 """What a till may rely on around a payment: confirmation, repetition, one at a time, waiting."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import trio
-from lanes import Rig, lane, world
 from trio.testing import MockClock
+from wholelane import Rig, lane, world
 
 from laned.simulator import SCENARIOS
 
@@ -268,7 +269,7 @@ async def test_a_till_that_hangs_up_at_once_has_put_or_has_not(
         for steps in range(8):
             payment_id = f"early-{steps}"
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(lambda name=payment_id: rig.put(name, wait=600))
+                nursery.start_soon(partial(rig.put, payment_id, wait=600))
                 for _ in range(steps):
                     await trio.lowlevel.checkpoint()
                 nursery.cancel_scope.cancel()

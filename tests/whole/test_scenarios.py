@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import trio
-from lanes import lane
 from tillstream import Stream
 from trio.testing import MockClock
+from wholelane import lane
 
 from laned.drawing import draw
 from laned.lane.screen import Icon, Screen

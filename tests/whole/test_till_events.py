@@ -1,11 +1,12 @@
 """The till's event stream: how it begins, what is replayed, and that it lives."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import trio
-from lanes import lane, world
 from trio.testing import MockClock
+from wholelane import lane, world
 
 
 async def test_every_stream_begins_with_the_whole_lane_without_an_id(
@@ -43,20 +44,19 @@ async def test_ids_grow_by_one_and_every_stream_tells_the_same(
 async def test_a_till_that_comes_back_is_told_what_it_missed(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    async with lane(tmp_path) as rig:
-        async with rig.stream() as whole:
-            async with rig.stream() as first:
-                await rig.put()
-                await first.until("display", lines=["Enter PIN: *"])
-            last = first.told[-1].id
-            await rig.payment(wait=60)
-            async with rig.stream(last) as second:
-                await rig.settled()
-                await trio.testing.wait_all_tasks_blocked()
-            assert second.told[0].name == "lane"
-            assert second.told[0].id is None
-            told = first.told[1:] + second.told[1:]
-            assert [(t.id, t.data) for t in told] == [(t.id, t.data) for t in whole.told[1:]]
+    async with lane(tmp_path) as rig, rig.stream() as whole:
+        async with rig.stream() as first:
+            await rig.put()
+            await first.until("display", lines=["Enter PIN: *"])
+        last = first.told[-1].id
+        await rig.payment(wait=60)
+        async with rig.stream(last) as second:
+            await rig.settled()
+            await trio.testing.wait_all_tasks_blocked()
+        assert second.told[0].name == "lane"
+        assert second.told[0].id is None
+        told = first.told[1:] + second.told[1:]
+        assert [(t.id, t.data) for t in told] == [(t.id, t.data) for t in whole.told[1:]]
 
 
 @pytest.mark.parametrize("last", [0, 1, 2_000_000_000, 10**17])
@@ -125,7 +125,7 @@ async def test_a_quiet_stream_has_a_comment_at_least_every_15_seconds(
         await trio.sleep(100)
         times = [begun, *stream.comments]
         assert len(times) >= 7
-        gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in pairwise(times)]
         assert max(gaps) <= 15.0 + 1e-6
         await rig.pay()
         assert len(stream.of("payment")) == 2

@@ -1,6 +1,6 @@
 """The OpenAPI document is true: what it accepts is accepted, the rest refused, answers are as said.
 
-That every answer of every other test agrees with it is checked in `lanes`.
+That every answer of every other test agrees with it is checked in `wholelane`.
 """
 
 import json
@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 import pytest
 from contract import PROBLEM, accepts, faults, resolve, the_document
-from lanes import Rig, lane
 from trio.testing import MockClock
+from wholelane import Rig, lane
 
 DOCUMENT = the_document()
 OPERATIONS = [
@@ -134,9 +134,7 @@ def bodies(schema: Any, seed: int) -> Iterator[tuple[dict[str, Any], bool]]:
     assert all(len(values) < len(VALUES) for values in good.values())
     for _ in range(60):
         names = [
-            name
-            for name in properties
-            if name in schema.get("required", ()) or rng.random() < 0.5
+            name for name in properties if name in schema.get("required", ()) or rng.random() < 0.5
         ]
         body = {name: rng.choice(good[name]) for name in names}
         yield body, True
@@ -238,9 +236,7 @@ async def test_an_id_is_accepted_exactly_if_the_document_accepts_it(
 # -- Its truth about events -----------------------------------------------------------------------
 
 
-async def test_every_event_is_one_of_its_schemas(
-    tmp_path: Path, autojump_clock: MockClock
-) -> None:
+async def test_every_event_is_one_of_its_schemas(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with (
         lane(tmp_path, "signature-approved", payment={"signature": "button"}) as rig,
         rig.stream() as stream,

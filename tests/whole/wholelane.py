@@ -233,7 +233,7 @@ class World:
         self.door = door
         self._moments = Moments()
 
-    async def start(self, *, settled: bool = True, **changes: dict[str, Any]) -> Rig:
+    async def start(self, *, settled: bool = True, **changes: Any) -> Rig:
         """Begin a life with these changes to the configuration's tables."""
         config = configured(self.folder, changes)
         rig: Rig = await self._nursery.start(self._live, config)
@@ -270,7 +270,7 @@ class World:
                             await lane.ended.wait()
                             self.door.wire = None
                             apps.cancel_scope.deadline = trio.current_time() + 1
-                            await trio.sleep(0)
+                            await trio.lowlevel.checkpoint()
                 nursery.cancel_scope.cancel()
         finally:
             self.door.wire = None
@@ -302,9 +302,11 @@ class World:
 
     def check(self) -> None:
         """What holds after every test: no rule broken, and the books agree."""
-        assert self.terminal.violations == []
-        assert self.undocumented == []
-        assert self.callbacks_may_fail or self.terminal.callback_errors == []
+        # With texts of their own: pytest explains only the assertions in test modules.
+        assert not self.terminal.violations, self.terminal.violations
+        assert not self.undocumented, self.undocumented
+        errors = self.terminal.callback_errors
+        assert self.callbacks_may_fail or not errors, errors
         charged = {entry.sale_transaction_id: entry for entry in self.terminal.ledger.charged()}
         assert len(charged) == len(self.terminal.ledger.charged())
         for payment in self.payments():
@@ -326,7 +328,7 @@ class World:
             assert (entry.amount, entry.currency) == (payment.amount, payment.currency)
             assert entry.type == ("Refund" if payment.type == "refund" else "Normal")
             assert entry.amount + entry.tip == payment.authorized_amount
-        assert charged == {}, "charged, and not approved in the journal"
+        assert not charged, f"charged, and not approved in the journal: {list(charged)}"
         assert all(entry.state is not State.RUNNING for entry in self.terminal.ledger)
 
 
@@ -360,8 +362,23 @@ async def lane(
     folder: Path,
     scenario: str | Scenario = "happy",
     settings: Settings | None = None,
-    **changes: dict[str, Any],
+    **changes: Any,
 ) -> AsyncIterator[Rig]:
     """A lane that is ready, at a terminal that is; the books are checked at the end."""
     async with world(folder, scenario, settings) as found:
         yield await found.start(**changes)
+
+
+async def refused(rig: Rig, method: str, path: str, status: int, code: str, **more: Any) -> Any:
+    """The problem that a request is refused with, after a look at its shape."""
+    answer = await rig.till.request(method, path, **more)
+    assert answer.status_code == status, f"{method} {path} {more}: {answer.text[:300]}"
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert set(problem) <= {"title", "status", "code", "detail", "active", "field"}
+    assert set(problem) >= {"title", "status", "code", "detail"}
+    assert (problem["status"], problem["code"]) == (status, code)
+    assert isinstance(problem["detail"], str)
+    assert problem["detail"]
+    assert len(answer.content) < 2000, "an answer repeats what was asked at any length"
+    return problem

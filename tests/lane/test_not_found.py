@@ -1,0 +1,170 @@
+"""What a terminal proves that knows nothing of a payment, and no Login (money rules 4 and 5)."""
+
+from decimal import Decimal
+
+import lanes
+import pytest
+from lanes import Lane, configuration, replace
+
+from laned.lane import events as ev
+from laned.lane.payment import PaymentState
+from laned.lane.state import Phase
+from laned.nexo import messages as m
+
+ASK = m.TransactionStatusRequest
+
+
+def not_found_at(lane: Lane, *waits: float) -> Lane:
+    """Answer NotFound to the questions that are out after these seconds."""
+    for seconds in waits:
+        lane.wait(seconds)
+        lane.do(lane.status("NotFound"))
+    return lane
+
+
+# -- Rule 4: not found ----------------------------------------------------------------------------
+
+
+def test_rule_4_not_found_twice_2_seconds_apart() -> None:
+    lane = not_found_at(lanes.doubt(), 0.0)
+    assert lane.payment.state is PaymentState.PROCESSING
+    not_found_at(lane, 2.0)
+    assert lane.ended() == ("failed", "NotFound")
+
+
+def test_rule_4_the_two_are_2_seconds_apart_whatever_retry_interval_is() -> None:
+    config = configuration()
+    config = replace(config, terminal=replace(config.terminal, retry_interval=0.1))
+    lane = not_found_at(lanes.doubt(config), 0.0).wait(1.9)
+    assert len(lane.sent(ASK)) == 1
+    not_found_at(lane, 0.1)
+    assert lane.ended() == ("failed", "NotFound")
+
+
+def test_rule_4_running_in_between_starts_over() -> None:
+    lane = not_found_at(lanes.doubt(), 0.0)
+    lane.wait(2.0)
+    lane.do(lane.status("Busy"))
+    not_found_at(lane, 2.0)
+    assert lane.state.payment is not None
+    not_found_at(lane, 2.0)
+    assert lane.ended()[0] == "failed"
+
+
+def test_rule_4_not_believed_while_the_post_is_open() -> None:
+    lane = not_found_at(lanes.quiet(), 0.0, 30.0, 30.0, 30.0)
+    assert (lane.phase, lane.payment.state) == (Phase.PAYING, PaymentState.PROCESSING)
+    lane.do(lane.answered())
+    assert lane.ended() == ("approved", None)
+
+
+@pytest.mark.parametrize("meanwhile", ["a foreign answer", "InProgress"])
+def test_rule_4_not_believed_while_the_post_is_open_whatever_came(meanwhile: str) -> None:
+    lane = lanes.quiet()
+    foreign = lane.repeated(header=lane.header(service_id="77"))
+    lane.do(foreign if meanwhile == "a foreign answer" else lane.repeated("InProgress"))
+    not_found_at(lane, 30.0, 30.0, 30.0)
+    lane.do(lane.answered())
+    assert lane.ended() == ("approved", None)
+
+
+def test_rule_4_not_believed_after_a_lost_session() -> None:
+    lane = lanes.relogin()
+    lane.do(lanes.login())
+    not_found_at(lane, 2.0, 30.0, 30.0, 30.0)
+    assert lane.payment.state is PaymentState.UNKNOWN
+
+
+@pytest.mark.parametrize("event", ["Shutdown", "Initialised"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_rule_4_not_believed_after_a_reboot(event: str, first: int) -> None:
+    lane = not_found_at(lanes.doubt(), *[0.0] * first)
+    lane.do(ev.TerminalNotified(event=event))
+    not_found_at(lane, 2.0, 30.0, 30.0, 30.0)
+    assert lane.payment.state is PaymentState.UNKNOWN
+
+
+def test_rule_4_not_believed_of_a_payment_that_the_terminal_has_answered() -> None:
+    lane = lanes.paying()
+    lane.do(lane.answered(amounts=m.AmountsResp(authorized_amount=Decimal(1))))
+    assert lane.payment.error is not None
+    not_found_at(lane, 0.0, 30.0, 30.0)
+    assert lane.payment.state is PaymentState.UNKNOWN
+    assert lane.payment.error is not None
+    assert lane.payment.error.condition == "AmountMismatch"
+
+
+@pytest.mark.parametrize("what", ["a reversal", "nothing", "SomethingNew", ""])
+def test_rule_4_what_says_nothing_of_the_payment_leaves_it_unknown(what: str) -> None:
+    lane = lanes.doubt()
+    reversal = m.ReversalResponse(response=m.Response(result="Success"))
+    bodies = {"a reversal": reversal, "nothing": m.UnknownBody("Anything")}
+    for _ in range(4):
+        given = bodies.get(what)
+        lane.do(lane.repeated(body=given) if given else lane.status(what))
+        assert lane.payment.state is PaymentState.UNKNOWN
+        lane.wait(30.0)
+
+
+# -- Rule 5: no Login or Logout -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("condition", ["NotAllowed", "LoggedOut"])
+@pytest.mark.parametrize("make", [lanes.doubt, lanes.quiet])
+def test_rule_5_a_login_only_after_the_status_said_so(make: lanes.Make, condition: str) -> None:
+    lane = make()
+    before = len(lane.sent(m.LoginRequest))
+    lane.do(lane.status(condition))
+    assert len(lane.sent(m.LoginRequest)) == before + 1
+    lane.do(lanes.login())
+    assert (lane.phase, lane.payment.state) == (Phase.DOUBT, PaymentState.PROCESSING)
+    lane.wait(2.0)
+    assert len(lane.sent_now(ASK)) == 1
+    lane.do(lane.repeated())
+    assert (lane.phase, lane.ended()) == (Phase.READY, ("approved", None))
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase in lanes.UNFINISHED])
+@pytest.mark.parametrize("wish", [ev.LoginAsked(), ev.LogoutAsked(maintenance=True)])
+def test_rule_5_not_by_hand_while_unfinished(phase: Phase, wish: ev.Event) -> None:
+    for make in lanes.MAKERS[phase]:
+        lane = make()
+        refusal = lane.do(wish).refusal
+        assert refusal is not None
+        assert (refusal.code, refusal.active) == ("lane_busy", "a")
+
+
+def test_rule_5_sessions_that_do_not_last_are_not_renewed_without_a_pause() -> None:
+    lane = lanes.doubt()
+    before = len(lane.sent(m.LoginRequest))
+    for _ in range(20):
+        if lane.phase is Phase.DOUBT and lane.state.asking:
+            lane.do(lane.status("NotAllowed"))
+        elif lane.phase is Phase.RELOGIN:
+            lane.do(lanes.login())
+    assert len(lane.sent(m.LoginRequest)) - before <= 2
+
+
+@pytest.mark.parametrize("condition", ["LoggedOut", "Busy"])
+def test_rule_5_one_login_at_a_time_and_no_attempt_beside_it(condition: str) -> None:
+    lane = lanes.quiet()
+    lane.do(lane.status("NotAllowed"))
+    before = len(lane.sends)
+    lane.do(lane.answered(condition))
+    lane.wait(5.0)
+    kinds = {type(send.message.body) for send in lane.sends[before:]}
+    assert not kinds & {m.LoginRequest, m.PaymentRequest}
+    lane.do(lanes.login())
+    lane.wait(5.0)
+    assert len(lane.sent(m.PaymentRequest)) == 2
+    lane.do(lane.answered())
+    assert (lane.ended(), lane.phase) == (("approved", None), Phase.READY)
+
+
+def test_session_another_terminal_has_nothing_to_say_about_it() -> None:
+    lane = lanes.relogin()
+    lane.do(lanes.login("serial-2"))
+    assert (lane.phase, lane.payment.state) == (Phase.DOUBT, PaymentState.UNKNOWN)
+    assert (lane.state.session, lane.state.reason) == ("offline", "other_terminal")
+    not_found_at(lane, 30.0, 30.0, 30.0)
+    assert lane.payment.state is PaymentState.UNKNOWN
