@@ -39,9 +39,11 @@ class Person:
         """Wait for `text`, unless it was there already."""
         deadline = time.monotonic() + PATIENCE
         while text not in self.seen:
-            ready = select.select([self._master], [], [], max(0, deadline - time.monotonic()))[0]
-            assert ready, f"{text!r} did not come; the last was {self.seen[-500:]!r}"
-            self.seen += os.read(self._master, 65536).decode(errors="replace")
+            if select.select([self._master], [], [], 0.1)[0]:
+                self.seen += os.read(self._master, 65536).decode(errors="replace")
+                continue
+            lives = self.process.poll() is None and time.monotonic() < deadline
+            assert lives, f"{text!r} did not come; the last was {self.seen[-2000:]!r}"
 
     def types(self, keys: str) -> None:
         os.write(self._master, keys.encode())

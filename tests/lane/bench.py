@@ -19,6 +19,7 @@ from laned.nexo import messages as m
 from laned.runner import Runner
 
 T = TypeVar("T")
+PATIENCE = 10_000  # virtual seconds for one test
 
 
 class NotingJournal(Journal):
@@ -170,10 +171,11 @@ async def bench(path: Path, config: lanes.Config | None = None) -> AsyncIterator
     """A runner that runs, until the end of the block."""
     made = Bench(path, config)
     try:
-        async with trio.open_nursery() as nursery:
-            await nursery.start(made.runner.run)
-            yield made
-            nursery.cancel_scope.cancel()
+        with trio.fail_after(PATIENCE):
+            async with trio.open_nursery() as nursery:
+                await nursery.start(made.runner.run)
+                yield made
+                nursery.cancel_scope.cancel()
     finally:
         made.journal.close()
 

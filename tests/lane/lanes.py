@@ -73,7 +73,6 @@ class Lane:
         self._note(self.last)
 
     def moment(self) -> ev.Moment:
-        """Now, with a token of its own."""
         self._tokens += 1
         wall = BEGIN + timedelta(seconds=self.now)
         return ev.Moment(monotonic=self.now, wall=wall, token=f"tok{self._tokens:05d}")
@@ -93,12 +92,19 @@ class Lane:
             self._note(handle(self.state, event, self.moment()))
         return self.last
 
+    def then(self, event: ev.Event) -> "Lane":
+        """The lane after this event."""
+        self.do(event)
+        return self
+
     def wait(self, seconds: float) -> "Lane":
         """Let time pass; whatever falls due happens when it does."""
-        until = self.now + seconds
-        while self.state.wake_at is not None and self.state.wake_at <= until:
-            self.now = max(self.now, self.state.wake_at)
+        until, wake_at = self.now + seconds, self.state.wake_at
+        while wake_at is not None and wake_at <= until:
+            self.now = max(self.now, wake_at)
             self.do(ev.TimePassed())
+            wake_at = self.state.wake_at
+            assert wake_at is None or wake_at > self.now, "it would spin"
         self.now = until
         return self
 
@@ -204,7 +210,7 @@ class Lane:
         return self.request().message.header.service_id or ""
 
     def asking(self) -> str:
-        """The ServiceID of the newest question."""
+        """The ServiceID of the newest question; nobody's if there is none."""
         asked = self.sent(m.TransactionStatusRequest)
         return (asked[-1].message.header.service_id or "") if asked else "9"
 
@@ -246,21 +252,15 @@ def offline(config: Config | None = None) -> Lane:
 
 
 def logging_in(config: Config | None = None) -> Lane:
-    lane = offline(config)
-    lane.do(ev.TimePassed())
-    return lane
+    return offline(config).then(ev.TimePassed())
 
 
 def ready(config: Config | None = None) -> Lane:
-    lane = logging_in(config)
-    lane.do(login())
-    return lane
+    return logging_in(config).then(login())
 
 
 def logging_out(config: Config | None = None) -> Lane:
-    lane = ready(config)
-    lane.do(ev.LogoutAsked(maintenance=False))
-    return lane
+    return ready(config).then(ev.LogoutAsked(maintenance=False))
 
 
 def logged_out(config: Config | None = None) -> Lane:
@@ -270,9 +270,7 @@ def logged_out(config: Config | None = None) -> Lane:
 
 
 def pending(config: Config | None = None) -> Lane:
-    lane = ready(config)
-    lane.do(ev.PaymentAsked(order(confirm="button")))
-    return lane
+    return ready(config).then(ev.PaymentAsked(order(confirm="button")))
 
 
 def paying(config: Config | None = None, **asked: Any) -> Lane:
@@ -284,9 +282,7 @@ def paying(config: Config | None = None, **asked: Any) -> Lane:
 
 def just_asked(config: Config | None = None) -> Lane:
     """PAYING, the request's last byte has not left yet."""
-    lane = ready(config)
-    lane.do(ev.PaymentAsked(order()))
-    return lane
+    return ready(config).then(ev.PaymentAsked(order()))
 
 
 def quiet(config: Config | None = None) -> Lane:
@@ -322,7 +318,7 @@ def doubt(config: Config | None = None) -> Lane:
 
 
 def unknown(config: Config | None = None) -> Lane:
-    """DOUBT, the terminal was silent when it was asked."""
+    """DOUBT, and the terminal was silent."""
     lane = doubt(config)
     lane.do(lane.silent())
     return lane
@@ -343,15 +339,11 @@ def relogin_between(config: Config | None = None) -> Lane:
 
 
 def stopped(config: Config | None = None) -> Lane:
-    lane = offline(config)
-    lane.do(ev.StopAsked())
-    return lane
+    return offline(config).then(ev.StopAsked())
 
 
 def stopped_paying(config: Config | None = None) -> Lane:
-    lane = paying(config)
-    lane.do(ev.StopAsked())
-    return lane
+    return paying(config).then(ev.StopAsked())
 
 
 UNFINISHED = (Phase.PENDING, Phase.PAYING, Phase.RETRYING, Phase.DOUBT, Phase.RELOGIN)
@@ -386,8 +378,8 @@ def past_of(lane: Lane) -> Past:
                 attempt = changed_attempt
             case fx.ServiceIDsReserved(reserved):
                 below = reserved
-    attempt = attempt if payment is not None else None
-    return Past(next_service_id=below, payment=payment, attempt=attempt)
+    newest = attempt if payment is not None else None
+    return Past(next_service_id=below, payment=payment, attempt=newest)
 
 
 def restarted(lane: Lane, config: Config | None = None) -> Lane:

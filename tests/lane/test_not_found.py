@@ -161,6 +161,22 @@ def test_rule_5_one_login_at_a_time_and_no_attempt_beside_it(condition: str) -> 
     assert (lane.ended(), lane.phase) == (("approved", None), Phase.READY)
 
 
+@pytest.mark.parametrize("older", ["InProgress", "a Success of another amount"])
+def test_rule_5_one_login_at_a_time_whatever_an_older_question_brings(older: str) -> None:
+    lane = lanes.quiet().then(ev.TerminalNotified(event="Shutdown")).wait(0.0)
+    first, second = (send.message.header.service_id or "" for send in lane.sent(ASK))
+    answer = lane.repeated("InProgress") if older == "InProgress" else lane.repeated(amounts=None)
+    lane.do(replace(lane.status("NotAllowed"), service_id=second))
+    logins = len(lane.sent(m.LoginRequest))
+    lane.do(replace(answer, service_id=first))
+    for _ in range(4):
+        lane.wait(9.0)
+        lane.do(lane.status("NotAllowed"))
+    assert len(lane.sent(m.LoginRequest)) == logins
+    lane.do(lanes.login())
+    assert lane.phase is Phase.DOUBT
+
+
 def test_session_another_terminal_has_nothing_to_say_about_it() -> None:
     lane = lanes.relogin()
     lane.do(lanes.login("serial-2"))

@@ -8,7 +8,7 @@ import socket
 import struct
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import partial
 
 import pytest
@@ -222,26 +222,19 @@ async def test_refused() -> None:
 
 
 async def test_a_connection_that_is_not_taken_up_in_time() -> None:
-    with socket.socket() as full:
+    with ExitStack() as open_sockets:
+        full, *fillers = (open_sockets.enter_context(socket.socket()) for _ in range(9))
         full.bind(("127.0.0.1", 0))
         full.listen(0)
-        address = full.getsockname()
-        fillers = []
-        try:
-            for _ in range(8):  # fill the backlog, so that the kernel drops what follows
-                filler = socket.socket()
-                filler.setblocking(False)
-                filler.connect_ex(address)
-                fillers.append(filler)
-            there = Terminal(f"127.0.0.1:{address[1]}")
-            exchange = await there.exchange()
-            assert isinstance(exchange, NotSent)
-            assert "ConnectTimeout" in exchange.reason
-            assert there.sent == 0
-            await there.client.aclose()
-        finally:
-            for filler in fillers:
-                filler.close()
+        for filler in fillers:  # fill the backlog, so that the kernel drops what follows
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        there = Terminal(f"127.0.0.1:{full.getsockname()[1]}")
+        exchange = await there.exchange()
+        assert isinstance(exchange, NotSent)
+        assert "ConnectTimeout" in exchange.reason
+        assert there.sent == 0
+        await there.client.aclose()
 
 
 @pytest.mark.parametrize(
@@ -249,7 +242,7 @@ async def test_a_connection_that_is_not_taken_up_in_time() -> None:
 )
 async def test_an_address_that_is_none(address: str) -> None:
     there = Terminal(address)
-    exchange = await there.exchange(PATIENCE)
+    exchange = await there.exchange()
     assert isinstance(exchange, NotSent), exchange
     assert exchange.reason
     assert there.sent == 0
@@ -257,10 +250,6 @@ async def test_an_address_that_is_none(address: str) -> None:
 
 
 # -- Lost: it may have been done ------------------------------------------------------------------
-
-
-async def close_at_once(stream: trio.SocketStream) -> None:
-    await stream.aclose()
 
 
 async def reset_at_once(stream: trio.SocketStream) -> None:
@@ -309,7 +298,7 @@ async def test_without_a_usable_answer_it_may_have_been_done(behaviour: Behaviou
         assert there.sent <= 1
 
 
-@pytest.mark.parametrize("behaviour", [close_at_once, reset_at_once])
+@pytest.mark.parametrize("behaviour", [trio.SocketStream.aclose, reset_at_once])
 async def test_a_connection_that_is_made_and_closed_is_not_called_not_sent(
     behaviour: Behaviour,
 ) -> None:

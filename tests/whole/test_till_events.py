@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 import trio
+from tillstream import Stream
 from trio.testing import MockClock
-from wholelane import lane, world
+from wholelane import Rig, lane, world
+
+
+async def goes_on(rig: Rig, stream: Stream) -> None:
+    """The stream is live: it tells what happens now."""
+    await rig.press("confirm")
+    await stream.until("button", name="confirm", action="released")
 
 
 async def test_every_stream_begins_with_the_whole_lane_without_an_id(
@@ -68,6 +75,7 @@ async def test_an_id_of_another_life_replays_nothing(
         async with rig.stream(last) as stream:
             await trio.testing.wait_all_tasks_blocked()
             assert [told.name for told in stream.told] == ["lane"]
+            await goes_on(rig, stream)
 
 
 @pytest.mark.parametrize("last", ["", "x", "-1", "1.5", "9" * 30, "1_0"])
@@ -79,6 +87,7 @@ async def test_an_id_that_is_none_replays_nothing(
         async with rig.stream(last) as stream:
             await trio.testing.wait_all_tasks_blocked()
             assert [told.name for told in stream.told] == ["lane"]
+            await goes_on(rig, stream)
 
 
 async def test_nothing_of_the_life_before_is_replayed(
@@ -96,6 +105,7 @@ async def test_nothing_of_the_life_before_is_replayed(
             async with rig.stream(old) as stream:
                 await trio.testing.wait_all_tasks_blocked()
                 assert [told.name for told in stream.told] == ["lane"]
+                await goes_on(rig, stream)
 
 
 async def test_only_the_last_thousand_are_replayed(
@@ -115,6 +125,7 @@ async def test_only_the_last_thousand_are_replayed(
         async with rig.stream(oldest - 2) as late:
             await trio.testing.wait_all_tasks_blocked()
             assert len(late.told) == 1
+            await goes_on(rig, late)
 
 
 async def test_a_quiet_stream_has_a_comment_at_least_every_15_seconds(

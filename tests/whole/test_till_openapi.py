@@ -198,7 +198,7 @@ QUERIES = [
     pytest.param(path, parameter, id=parameter["name"])
     for method, path, operation in OPERATIONS
     for parameter in operation["parameters"]
-    if parameter["in"] == "query"
+    if parameter["in"] == "query" and parameter["name"] != "before"  # the journal decides about it
 ]
 WRITTEN = ["1", "8", "9", "100", "1000", "1001", "0", "-1", "1.5", "x", "", "approved", "pending"]
 
@@ -207,8 +207,6 @@ WRITTEN = ["1", "8", "9", "100", "1000", "1001", "0", "-1", "1.5", "x", "", "app
 async def test_a_query_is_accepted_exactly_if_the_document_accepts_it(
     tmp_path: Path, autojump_clock: MockClock, path: str, parameter: Any
 ) -> None:
-    if parameter["name"] == "before":
-        pytest.skip("any id may be asked for; one that is not there is refused")
     whole = parameter["schema"]["type"] == "integer"
     async with lane(tmp_path) as rig:
         for text in WRITTEN:

@@ -8,6 +8,9 @@ import httpx
 import trio
 from msgspec import Struct
 
+LONGEST_WAIT = 3600.0
+"""Virtual seconds after which what is waited for has failed: heartbeats would go on for ever."""
+
 
 class Told(Struct, frozen=True):
     """One server-sent event, as the till got it."""
@@ -61,11 +64,11 @@ class Stream:
     async def until(self, name: str, /, **fields: Any) -> Told:
         """The first event of this name whose data has these fields, waited for if need be."""
         read = 0
-        while True:
-            news = self._news
-            for told in self.told[read:]:
-                if told.name == name and fields.items() <= told.data.items():
-                    return told
-            read = len(self.told)
-            with trio.fail_after(3600):
+        with trio.fail_after(LONGEST_WAIT):
+            while True:
+                news = self._news
+                for told in self.told[read:]:
+                    if told.name == name and fields.items() <= told.data.items():
+                        return told
+                read = len(self.told)
                 await news.wait()

@@ -34,6 +34,9 @@ ADDRESS = "192.0.2.7"
 POI_ID = "LANE-7"
 TILL = Peer(pid=4711, uid=1000, gid=1000)
 
+LONGEST_TEST = 24 * 3600.0
+"""Virtual seconds; what still waits then would wait for ever."""
+
 Tables = dict[str, dict[str, Any]]
 
 
@@ -352,7 +355,8 @@ async def world(
         )
         await nursery.start(terminal.run)
         found = World(folder, nursery, terminal, door)
-        yield found
+        with trio.fail_after(LONGEST_TEST):
+            yield found
         found.check()
         nursery.cancel_scope.cancel()
 
