@@ -7,7 +7,7 @@ from pathlib import Path
 import lanes
 import pytest
 import trio
-from bench import Bench, approval, bench, ready
+from runner_bench import Bench, approval, bench, ready
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from laned.journal import JournalError
@@ -119,7 +119,7 @@ async def test_an_outcome_that_cannot_be_recorded_ends_the_run_and_nobody_is_tol
             before, position = made.runner.state, made.runner.position(None)
             published.clear()
             call.answer(approval(call))
-            with trio.CancelScope(shield=True):
+            with trio.fail_after(60, shield=True):
                 await made.runner.stopped.wait()
                 with pytest.raises(LaneStopped):
                     await made.runner.handle(ev.TimePassed())
@@ -136,7 +136,7 @@ async def test_whoever_waits_when_the_run_ends_is_told_that_it_has(
         async with ready(path) as made:
             await made.pay()
             made.journal.broken = "write"
-            with trio.CancelScope(shield=True), pytest.raises(LaneStopped):
+            with trio.fail_after(60, shield=True), pytest.raises(LaneStopped):
                 await made.runner.handle(ev.AbortAsked("a"))
     assert made.log[-1] == "cannot write PaymentChanged"
 

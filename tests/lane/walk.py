@@ -159,7 +159,7 @@ class Walk:
             ev.InputWithdrawn(f"k{self.keys - choose((1, 2, 3))}"),
             ev.TerminalNotified(event=choose(names)),
         ]
-        if self.random.random() < 0.1:
+        if self.random.random() < 0.25:
             posts = [ev.TerminalNotified(event=choose(("Shutdown", "Initialised")))]
         self.take(choose(posts))
 
