@@ -41,6 +41,7 @@ from laned.nexo.messages import (
     Message,
     MessageType,
     OutputResult,
+    OutputText,
     PrintRequest,
     PrintResponse,
     Response,
@@ -55,6 +56,8 @@ from laned.runner import LaneStopped, Runner
 
 log = logging.getLogger("laned.callback")
 
+MAX_TEXTS: Final = 16  # lines of one DisplayRequest; far more than any display has
+MAX_TEXT: Final = 256  # characters of one of them
 BODY_WITHIN: Final = 5.0  # seconds for a whole message to arrive
 _DONE: Final = Response(result=Result.SUCCESS)
 
@@ -65,6 +68,9 @@ class _Refused(Exception):  # noqa: N818
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
         self.status = status
+        self.headers: tuple[tuple[bytes, bytes], ...] = ()
+        if status == 405:
+            self.headers = ((b"allow", b"POST"),)
 
 
 class Callback:
@@ -79,6 +85,7 @@ class Callback:
         self.app = guarded(self._app)
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: tuple[tuple[bytes, bytes], ...] = ()
         try:
             body = await read_body(receive, MAX_BYTES, BODY_WITHIN)
             message = await self._admit(scope, body)
@@ -87,7 +94,7 @@ class Callback:
             if answer is not None:
                 content = encode(Message(response_header(message.header), answer))
         except _Refused as refused:
-            status, why = refused.status, str(refused)
+            status, why, headers = refused.status, str(refused), refused.headers
         except BodyTooLarge as error:
             status, why = 413, str(error)
         except BodyTimeout as error:
@@ -104,7 +111,7 @@ class Callback:
             return
         peer = (scope.get("client") or ("?",))[0]
         self._log.warning(f"refused {status}", f"{peer}: refused with {status}: {why}")
-        await respond(send, status, f"{why}\n".encode())
+        await respond(send, status, f"{why}\n".encode(), headers=headers)
 
     async def _admit(self, scope: Scope, body: bytes) -> Message:
         """The message, if it may be heard: from an allowed peer, to the right place, for us."""
@@ -127,7 +134,8 @@ class Callback:
         """Bring the message to the lane; the body to answer with, or None for HTTP 204."""
         match message.body:
             case DisplayRequest(outputs=outputs):
-                texts = tuple(text for output in outputs for text in output.texts)
+                texts = tuple(_shortened(text) for output in outputs for text in output.texts)
+                texts = texts[:MAX_TEXTS]  # the till's history keeps many of these
                 await self._runner.handle(ev.DisplayShown(texts))
                 return _display_response(outputs)
             case PrintRequest(response_mode=mode, receipt=receipt):
@@ -216,5 +224,11 @@ def _input_response(
     )
 
 
+def _shortened(text: OutputText) -> OutputText:
+    return OutputText(text.text[:MAX_TEXT], text.code)
+
+
 def _text(display: DisplayOutput | None) -> str:
-    return "\n".join(text.text for text in display.texts) if display is not None else ""
+    if display is None:
+        return ""
+    return "\n".join(_shortened(text).text for text in display.texts[:MAX_TEXTS])

@@ -12,14 +12,6 @@ from laned.exits import FAILED, INTERRUPTED, USAGE
 
 DEFAULT_CONFIG: Final = "/etc/laned/laned.toml"
 DEFAULT_SOCKET: Final = "/run/laned/till.sock"
-SCENARIOS: Final = (
-    "happy",
-    "signature-approved",
-    "signature-declined",
-    "declined",
-    "aborted",
-    "customer-cancel",
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +44,12 @@ def _daemon_side(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     run.set_defaults(run=_run)
 
     demo = commands.add_parser("demo", help="the whole lane on this machine, no hardware")
-    demo.add_argument("--scenario", choices=SCENARIOS, help="play it to its end and exit")
+    demo.add_argument(
+        "--scenario",
+        type=_scenario,
+        metavar="NAME",
+        help="play it to its end and exit; a wrong name tells which ones there are",
+    )
     demo.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="times faster")
     demo.set_defaults(run=_demo)
 
@@ -61,7 +58,9 @@ def _daemon_side(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     simulate.add_argument(
         "--callback", default="http://127.0.0.1:11000", metavar="URL", help="where laned listens"
     )
-    simulate.add_argument("--scenario", choices=SCENARIOS, default="happy")
+    simulate.add_argument(
+        "--scenario", type=_scenario, default="happy", metavar="NAME", help="as for demo"
+    )
     simulate.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="times faster")
     simulate.set_defaults(run=_simulate)
 
@@ -93,12 +92,22 @@ def _till_side(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     abort.add_argument("id", nargs="?", metavar="ID")
     confirm = add("confirm", till.confirm, "confirm a pending payment in place of the button")
     confirm.add_argument("id", metavar="ID")
+    reverse = add("reverse", till.reverse, "take back an approved payment, the terminal's last")
+    reverse.add_argument("id", metavar="ID")
+    reverse.add_argument("--malfunction", action="store_true", help="the product did not drop")
+    resolve = add("resolve", till.resolve, "close an unknown payment by hand")
+    resolve.add_argument("id", metavar="ID")
+    resolve.add_argument("state", choices=("approved", "failed"))
+    resolve.add_argument("--note", required=True, metavar="TEXT", help="why you are sure")
+    add("acknowledge-journal", till.acknowledge_journal, "take payments with a new journal")
     prompt = add("prompt", till.prompt, "answer a prompt")
     prompt.add_argument("id", metavar="ID")
     prompt.add_argument("answer", choices=("yes", "no"))
     payments = add("payments", till.payments, "what the journal holds, newest first")
     payments.add_argument("--state", metavar="STATE")
     payments.add_argument("--limit", type=int, default=20, metavar="N")
+    payments.add_argument("--all", action="store_true", help="the whole journal")
+    payments.add_argument("--csv", action="store_true", help="as CSV")
     press = add("press", till.press, "press a virtual button")
     press.add_argument("name", metavar="BUTTON")
     press.add_argument("--seconds", type=float, default=0.1, metavar="S")
@@ -115,6 +124,14 @@ def _speed(text: str) -> float:
     if not 0.01 <= speed <= 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0.01 to 1000")
     return speed
+
+
+def _scenario(text: str) -> str:
+    from laned.simulator import SCENARIOS  # heavy: not for the till's commands
+
+    if text not in SCENARIOS:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(SCENARIOS)}")
+    return text
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -87,8 +87,11 @@ class Till:
         kind = response.getheader("content-type", "")
         return Reply(response.status, json.loads(data) if "json" in kind else data)
 
-    def events(self) -> Iterator[Event]:
-        """The lane's events, `lane` first, until the daemon ends: ConnectionLost, Unreachable."""
+    def events(self) -> Iterator[Event | None]:
+        """The lane's events, `lane` first, until the daemon ends: ConnectionLost, Unreachable.
+
+        None for each comment line: one comes at least every 15 s, so that nobody waits unawares.
+        """
         connection = self._connect(QUIET_LIMIT)
         try:
             connection.request("GET", "/v1/events")
@@ -96,7 +99,9 @@ class Till:
             name, data = "", list[str]()
             while line := response.readline():
                 field, _, value = line.decode().rstrip("\n").partition(": ")
-                if field == "event":
+                if line.startswith(b":"):
+                    yield None
+                elif field == "event":
                     name = value
                 elif field == "data":
                     data.append(value)

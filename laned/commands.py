@@ -1,6 +1,7 @@
 """The till's side of the command line: each command is a till in a few lines."""
 
 import argparse
+import csv
 import json
 import secrets
 import sys
@@ -13,6 +14,12 @@ from laned.client import ConnectionLost, Reply, Till, Unreachable
 from laned.exits import DONE, FAILED, INTERRUPTED, UNKNOWN, USAGE
 
 ANSWER_WITHIN: Final = 30.0  # seconds; a Login takes up to terminal.status_timeout
+MAX_PAGE: Final = 1000  # payments in one answer of the API
+CSV_FIELDS: Final = (
+    *("created_at", "updated_at", "id", "type", "amount", "currency", "state", "error"),
+    *("authorized_amount", "tip_amount", "approval_code", "poi_transaction", "signature"),
+    "reversal",
+)
 UNKNOWN_PATIENCE: Final = 60.0  # seconds for which an unknown outcome is waited for
 
 Options = argparse.Namespace
@@ -53,6 +60,8 @@ def _refused(options: Options, reply: Reply) -> int:
 def status(till: Till, options: Options) -> int:
     """`laned status`."""
     reply = till.ask("GET", "/v1/lane", timeout=ANSWER_WITHIN)
+    if reply.status >= 300:
+        return _refused(options, reply)
     lane = reply.body
     session, terminal = lane["session"], lane["session"]["terminal"]
     lines = [
@@ -74,6 +83,8 @@ def status(till: Till, options: Options) -> int:
 def events(till: Till, options: Options) -> int:
     """`laned events`: one line per event, until interrupted."""
     for event in till.events():
+        if event is None:
+            continue
         data = json.dumps(event.data, ensure_ascii=False)
         print(f'{{"event": "{event.name}", "data": {data}}}' if options.json else event_line(event))
         sys.stdout.flush()
@@ -144,12 +155,15 @@ def _follow(till: Till, events: Any, payment: dict[str, Any], options: Options) 
     patience: float | None = None
     try:
         while not _is_final(payment):
-            if payment["state"] == "unknown" and patience is None:
+            if _asked_for(payment)[1] == "unknown" and patience is None:
                 print("the terminal does not answer; asking what became of it", file=sys.stderr)
                 patience = time.monotonic() + UNKNOWN_PATIENCE
             if patience is not None and time.monotonic() > patience:
                 break
-            name, data = next(events)
+            event = next(events)
+            if event is None:
+                continue
+            name, data = event
             if name == "payment" and data["id"] == payment_id:
                 payment = data
             elif name == "display" and not options.json:
@@ -161,20 +175,28 @@ def _follow(till: Till, events: Any, payment: dict[str, Any], options: Options) 
     return _outcome(payment, options)
 
 
+def _asked_for(payment: dict[str, Any]) -> tuple[str, str, dict[str, str] | None]:
+    """What was asked for, how that stands, and why: of the reversal if there is one."""
+    reversal = payment["reversal"]
+    if reversal is not None:
+        return f"reversal of {payment['id']}", reversal["state"], reversal["error"]
+    return f"payment {payment['id']}", payment["state"], payment["error"]
+
+
 def _is_final(payment: dict[str, Any]) -> bool:
-    return payment["state"] not in ("pending", "processing", "unknown")
+    return _asked_for(payment)[1] not in ("pending", "processing", "unknown")
 
 
 def _outcome(payment: dict[str, Any], options: Options) -> int:
-    print(json.dumps(payment, ensure_ascii=False) if options.json else payment["state"])
-    if payment["state"] == "approved":
+    what, state, error = _asked_for(payment)
+    print(json.dumps(payment, ensure_ascii=False) if options.json else state)
+    if state in ("approved", "done"):
         return DONE
-    if payment["state"] == "unknown":
-        print(f"laned: the outcome of {payment['id']} is not known yet", file=sys.stderr)
+    if state == "unknown":
+        print(f"laned: the outcome of the {what} is not known yet", file=sys.stderr)
         return UNKNOWN
-    error = payment["error"] or {"condition": "", "message": ""}
-    why = " ".join(part for part in (error["condition"], error["message"]) if part)
-    print(f"laned: payment {payment['id']} {payment['state']}: {why}", file=sys.stderr)
+    why = " ".join(part for part in (error or {}).values() if part)
+    print(f"laned: {what} {state}: {why}".rstrip(": "), file=sys.stderr)
     return FAILED
 
 
@@ -206,6 +228,39 @@ def confirm(till: Till, options: Options) -> int:
 
 
 @_command
+def reverse(till: Till, options: Options) -> int:
+    """`laned reverse ID [--malfunction]`: waits for what becomes of it."""
+    body = {"reason": "Malfunction" if options.malfunction else "MerchantCancel"}
+    events = till.events()
+    next(events)
+    try:
+        reply = till.ask("POST", _path(options.id, "reversal"), body, timeout=ANSWER_WITHIN)
+    except ConnectionLost as error:
+        return _lost(options.id, error)
+    if reply.status >= 300:
+        return _refused(options, reply)
+    return _follow(till, events, reply.body, options)
+
+
+@_command
+def resolve(till: Till, options: Options) -> int:
+    """`laned resolve ID approved|failed --note TEXT`."""
+    body = {"state": options.state, "note": options.note}
+    reply = till.ask("POST", _path(options.id, "resolve"), body, timeout=ANSWER_WITHIN)
+    return _show(options, reply, f"{options.id} is {options.state}, by your word")
+
+
+@_command
+def acknowledge_journal(till: Till, options: Options) -> int:
+    """`laned acknowledge-journal`."""
+    reply = till.ask("POST", "/v1/session/acknowledge-journal", timeout=ANSWER_WITHIN)
+    if reply.status < 300 and reply.body["journal"] != "ok":
+        print(f"laned: the journal is {reply.body['journal']}, not new", file=sys.stderr)
+        return FAILED
+    return _show(options, reply, "payments are taken again")
+
+
+@_command
 def prompt(till: Till, options: Options) -> int:
     """`laned prompt ID yes|no`."""
     body = {"confirmed": options.answer == "yes"}
@@ -215,12 +270,41 @@ def prompt(till: Till, options: Options) -> int:
 
 @_command
 def payments(till: Till, options: Options) -> int:
-    """`laned payments`."""
-    query = {"limit": options.limit} | ({"state": options.state} if options.state else {})
-    reply = till.ask("GET", f"/v1/payments?{urlencode(query)}", timeout=ANSWER_WITHIN)
-    found = reply.body.get("payments", ())
+    """`laned payments`: the newest, or with --csv and --all the whole journal."""
+    reply, found = _pages(till, options)
+    if reply.status < 300 and options.csv:
+        _write_csv(found)
+        return DONE
     lines = [f"{payment['created_at'][:19]}Z {payment_line(payment)}" for payment in found]
     return _show(options, reply, "\n".join(lines) or "no payments")
+
+
+def _pages(till: Till, options: Options) -> tuple[Reply, list[dict[str, Any]]]:
+    """The payments that were asked for, page by page; the last answer stands for all of them."""
+    found: list[dict[str, Any]] = []
+    query = {"limit": MAX_PAGE if options.all else options.limit}
+    query |= {"state": options.state} if options.state else {}
+    while True:
+        reply = till.ask("GET", f"/v1/payments?{urlencode(query)}", timeout=ANSWER_WITHIN)
+        page = reply.body.get("payments", ())
+        found += page
+        if reply.status >= 300 or not options.all or len(page) < MAX_PAGE:
+            break
+        query["before"] = page[-1]["id"]
+    return Reply(reply.status, {"payments": found} if reply.status < 300 else reply.body), found
+
+
+def _write_csv(found: list[dict[str, Any]]) -> None:
+    writer = csv.writer(sys.stdout)
+    writer.writerow(CSV_FIELDS)
+    for payment in found:
+        poi, reversal, error = payment["poi_transaction"], payment["reversal"], payment["error"]
+        flat = payment | {
+            "poi_transaction": poi["id"] if poi else "",
+            "reversal": reversal["state"] if reversal else "",
+            "error": error["condition"] if error else "",
+        }
+        writer.writerow("" if flat[field] is None else flat[field] for field in CSV_FIELDS)
 
 
 @_command

@@ -19,9 +19,17 @@ from msgspec import Struct
 from laned.asgi import ASGIApp
 from laned.buttons import Buttons
 from laned.callback import Callback
+from laned.clock import clock_synchronised
 from laned.config import Config
 from laned.display import Display
-from laned.journal import Journal
+from laned.journal import (
+    AnyJournal,
+    BrokenJournal,
+    Journal,
+    JournalBusy,
+    JournalError,
+    set_aside,
+)
 from laned.lane import buttons as meanings
 from laned.lane import events as ev
 from laned.lane.screen import farewell, screen
@@ -36,6 +44,7 @@ from laned.till.api import TillAPI
 
 log = logging.getLogger("laned.daemon")
 
+PRUNE_EVERY: Final = 24 * 3600.0  # seconds
 STOP_WITHIN: Final = 8.0  # seconds for the orderly stop; systemd and the contract allow 10
 FIRST_SERVICE_ID_BELOW: Final = 4_000_000_000
 TERMINAL_LIMITS: Final = Limits(max_connections=32)
@@ -57,14 +66,42 @@ class Lane(Struct, frozen=True):
     ended: trio.Event
 
 
-def open_journal(config: Config) -> Journal:
-    """Open the configured journal: JournalError."""
-    return Journal(Path(config.journal.path), secrets.randbelow(FIRST_SERVICE_ID_BELOW))
+def open_journal(config: Config) -> AnyJournal:
+    """Open the configured journal, or what stands in for one that cannot be used (money rule 13).
+
+    Raises JournalBusy when another daemon has it.
+    """
+    path = Path(config.journal.path)
+    try:
+        return _opened(path)
+    except JournalBusy:
+        raise
+    except JournalError as error:
+        log.error("%s", error)
+        if error.condition != "corrupt" or config.journal.on_corrupt != "aside":
+            return BrokenJournal(error)
+    log.error("the journal is kept as %s, and a new one is begun", set_aside(path))
+    try:
+        return _opened(path)
+    except JournalError as error:
+        return BrokenJournal(error)
+
+
+def _opened(path: Path) -> Journal:
+    journal = Journal(path, secrets.randbelow(FIRST_SERVICE_ID_BELOW))
+    try:
+        journal.past()
+    except JournalError:
+        journal.close()
+        raise
+    with suppress(JournalError):
+        journal.make_room()  # where it cannot, payments are refused one by one
+    return journal
 
 
 async def assemble(
     config: Config,
-    journal: Journal,
+    journal: AnyJournal,
     terminal: Terminal,
     *,
     journal_offload: Offload,
@@ -77,11 +114,10 @@ async def assemble(
 
     Apps that stream watch `ended`; whoever serves them stops when it is set.
     """
-    life = await journal_offload(journal.begin_life)
     past = await journal_offload(journal.past)
     runner = Runner(
         start(config, past, moment()),
-        life=life,
+        life=journal.life,
         journal=journal,
         offload=journal_offload,
         terminal=terminal,
@@ -117,6 +153,7 @@ async def assemble(
     async with trio.open_nursery() as nursery:
         await nursery.start(runner.run)
         nursery.start_soon(hardware)
+        nursery.start_soon(_prune, config, journal, journal_offload)
         till = TillAPI(
             runner,
             config,
@@ -134,9 +171,22 @@ async def assemble(
         nursery.cancel_scope.cancel()
 
 
+async def _prune(config: Config, journal: AnyJournal, offload: Offload) -> None:
+    """Drop old details once a day; never while the clock may be wrong (money rule 13)."""
+    while True:
+        if clock_synchronised():
+            try:
+                pruned = await offload(lambda: journal.prune(config.journal.keep_days))
+            except JournalError as error:
+                log.warning("old payments are not pruned: %s", error)
+            else:
+                log.info("details of %d old payments dropped", pruned)
+        await trio.sleep(PRUNE_EVERY)
+
+
 async def serve_lane(
     config: Config,
-    journal: Journal,
+    journal: AnyJournal,
     *,
     stop: trio.Event,
     passed: Sequence[int] = (),
@@ -215,7 +265,10 @@ async def _open_listeners(
             )
         return callbacks, [from_fd(fd) for fd in passed]
     path = Path(config.till.socket)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"cannot listen on {path}: {error.strerror}") from error
     return callbacks, [listen_unix(path, config.till.permissions, config.till.group)]
 
 

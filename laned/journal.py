@@ -5,12 +5,11 @@ is. The methods block: they are called through an `Offload`. Every payment keeps
 what `journal.keep_days` prunes is only the details (`document`).
 """
 
-import fcntl
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -18,95 +17,23 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from laned.journal_files import BALLAST as BALLAST
+from laned.journal_files import Ballast, hold, was_here
+from laned.journal_files import BrokenJournal as BrokenJournal
+from laned.journal_files import JournalBusy as JournalBusy
+from laned.journal_files import JournalError as JournalError
+from laned.journal_files import set_aside as set_aside
+from laned.journal_schema import SCHEMA_VERSION as SCHEMA_VERSION
+from laned.journal_schema import migrate
 from laned.lane import effects as fx
 from laned.lane.payment import Attempt, Order, Payment, PaymentState
 from laned.lane.start import Past
 
-SCHEMA_VERSION: Final = 1
 MAX_PAGE: Final = 1000  # payments in one answer
 BUSY_TIMEOUT: Final = 5.0  # seconds; only a person with a shell can hold the file besides us
 
-_SCHEMA: Final = """
-CREATE TABLE meta (
-    key TEXT PRIMARY KEY,
-    value TEXT NOT NULL
-) STRICT;
-
--- One row for each payment, for ever: a till's id is never free again. `document` is the payment as
--- tills see it, and NULL once it is pruned.
-CREATE TABLE payments (
-    seq INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    fingerprint TEXT NOT NULL,        -- of what the till wrote
-    content_hash TEXT NOT NULL,       -- of that with the defaults filled in
-    type TEXT NOT NULL,
-    amount TEXT NOT NULL,
-    currency TEXT NOT NULL,
-    state TEXT NOT NULL,
-    final INTEGER NOT NULL,           -- 0 while anything of it runs or is not known
-    created_at TEXT NOT NULL,
-    updated_at TEXT NOT NULL,
-    poi_transaction TEXT,             -- the terminal's own id: belongs to one payment only
-    document BLOB
-) STRICT;
-CREATE INDEX payments_by_final ON payments (final) WHERE final = 0;
-CREATE INDEX payments_by_poi_transaction ON payments (poi_transaction);
-
-CREATE TABLE attempts (
-    seq INTEGER PRIMARY KEY,
-    payment INTEGER NOT NULL REFERENCES payments (seq),
-    service_id TEXT NOT NULL UNIQUE,
-    transaction_id TEXT NOT NULL UNIQUE,
-    sale_id TEXT NOT NULL,
-    poi_id TEXT NOT NULL,
-    address TEXT NOT NULL,
-    serial TEXT NOT NULL,             -- of the terminal that it was sent to
-    refused TEXT,                     -- Busy, NotAllowed or LoggedOut, in its own PaymentResponse
-    session_lost INTEGER NOT NULL     -- the terminal lost its session since
-) STRICT;
-
--- Every change that a payment went through, in order.
-CREATE TABLE changes (
-    seq INTEGER PRIMARY KEY,
-    payment INTEGER NOT NULL REFERENCES payments (seq),
-    at TEXT NOT NULL,
-    state TEXT NOT NULL,
-    abort_requested INTEGER NOT NULL,
-    signature TEXT,
-    reversal TEXT,
-    error TEXT
-) STRICT;
-
-CREATE TABLE reversals (
-    seq INTEGER PRIMARY KEY,
-    payment INTEGER NOT NULL REFERENCES payments (seq),
-    service_id TEXT NOT NULL UNIQUE,
-    reason TEXT NOT NULL,
-    state TEXT NOT NULL,
-    sale_id TEXT NOT NULL,
-    poi_id TEXT NOT NULL,
-    address TEXT NOT NULL,
-    serial TEXT NOT NULL,
-    session_lost INTEGER NOT NULL
-) STRICT;
-
--- Transactions that a terminal showed us and that are not in this journal.
-CREATE TABLE foreign_transactions (
-    seq INTEGER PRIMARY KEY,
-    seen_at TEXT NOT NULL,
-    serial TEXT NOT NULL,
-    service_id TEXT NOT NULL,
-    poi_transaction TEXT,
-    document BLOB NOT NULL
-) STRICT;
-"""
-
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode_payment = msgspec.json.Decoder(Payment).decode
-
-
-class JournalError(Exception):
-    """The journal cannot be opened, read or written; the text says which file and why."""
 
 
 class Stored(Struct, frozen=True):
@@ -132,22 +59,33 @@ def hash_of(value: object) -> str:
 
 
 class Journal:
-    """An open journal. `random` gives the first ServiceID of a new one (money rule 2)."""
+    """An open journal. `random` gives the first ServiceID of a new one (money rule 2).
+
+    Its lock file stays when the journal is lost: that tells a lost one from a first start. `life`
+    is the number of this run of the daemon.
+    """
+
+    life: int
 
     def __init__(self, path: Path, random: int) -> None:
         self.path = path
-        self._lock = _lock(path)
+        self._ballast = Ballast(path)
+        known, self._lock = hold(path)
         try:
             with self._errors("open"):
                 self._db = sqlite3.connect(
                     path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
                 )
-                self._prepare(random)
-        except JournalError:
+                try:
+                    self._prepare(random, known=known)
+                except BaseException:
+                    self._db.close()
+                    raise
+        except BaseException:
             self._lock.close()
             raise
 
-    def _prepare(self, random: int) -> None:
+    def _prepare(self, random: int, *, known: bool) -> None:
         db = self._db
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
@@ -155,31 +93,65 @@ class Journal:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             with self._transaction():
-                for statement in _SCHEMA.split(";\n"):
-                    if statement.strip():
-                        db.execute(statement)
-                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                migrate(db, version)
                 self._put("next_service_id", str(1 + random))
-        elif version != SCHEMA_VERSION:
+                self._put("surveyed", "0")
+                self._put("acknowledged", "0" if known else "1")  # empty, or in place of a lost one
+        elif version > SCHEMA_VERSION:
             raise JournalError(
                 f"{self.path}: schema version {version}; this laned knows {SCHEMA_VERSION}"
             )
         elif (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-            raise JournalError(f"{self.path}: damaged: {found}")
+            raise JournalError(f"{self.path}: damaged: {found}", "corrupt")
+        elif version < SCHEMA_VERSION:
+            with self._transaction():
+                migrate(db, version)
+        with self._transaction():  # a disk that is full or read only says so here
+            self.life = int(self._get("run", "0")) + 1
+            self._put("run", str(self.life))
+        was_here(self._lock)
 
     def close(self) -> None:
         """Close the file and let go of its lock."""
         self._db.close()
         self._lock.close()
 
-    # -- Lives
+    # -- Room
 
-    def begin_life(self) -> int:
-        """Count this run of the daemon; its number."""
+    def make_room(self) -> None:
+        """See to it that there is room for a payment and its outcome: JournalError `full`.
+
+        Where the ballast cannot be written, no payment is begun; when an outcome cannot be
+        written, it is let go.
+        """
+        self._ballast.keep()
+
+    def release_ballast(self) -> None:
+        """Let the ballast go, so that what has happened can be written."""
+        self._ballast.release()
+
+    def prune(self, keep_days: int) -> int:
+        """Drop the details of payments older than `keep_days` before the newest; how many.
+
+        Their rows stay for ever. What is not final is never pruned. Age counts from the newest row,
+        not from the clock, which may be wrong.
+        """
         with self._errors("write"), self._transaction():
-            run = int(self._get("run", "0")) + 1
-            self._put("run", str(run))
-            return run
+            newest = self._db.execute(
+                "SELECT created_at FROM payments ORDER BY seq DESC LIMIT 1"
+            ).fetchone()
+            if newest is None:
+                return 0
+            before = datetime.fromisoformat(newest[0]) - timedelta(days=keep_days)
+            old = "SELECT seq FROM payments WHERE final AND document IS NOT NULL AND created_at < ?"
+            self._db.execute(f"DELETE FROM changes WHERE payment IN ({old})", (before.isoformat(),))  # noqa: S608
+            pruned = self._db.execute(
+                f"UPDATE payments SET document = NULL WHERE seq IN ({old})",  # noqa: S608
+                (before.isoformat(),),
+            )
+            return pruned.rowcount
+
+    # -- Lives
 
     def past(self) -> Past:
         """What the lives before left behind."""
@@ -187,22 +159,22 @@ class Journal:
             row = self._db.execute("SELECT seq, document FROM payments WHERE final = 0").fetchone()
             return Past(
                 next_service_id=int(self._get("next_service_id", "1")),
+                surveyed=self._get("surveyed", "1") == "1",
+                journal="ok" if self._get("acknowledged", "1") == "1" else "new",
                 payment=_decode_payment(row[1]) if row else None,
                 attempt=self._newest_attempt(row[0]) if row else None,
             )
 
     def _newest_attempt(self, payment: int) -> Attempt | None:
         row = self._db.execute(
-            "SELECT service_id, transaction_id, sale_id, poi_id, address, serial, refused,"
-            " session_lost FROM attempts WHERE payment = ? ORDER BY seq DESC LIMIT 1",
+            "SELECT category, service_id, transaction_id, sale_id, poi_id, address, serial,"
+            " refused, session_lost FROM attempts WHERE payment = ? ORDER BY seq DESC LIMIT 1",
             (payment,),
         ).fetchone()
         if row is None:
             return None
-        *ids, refused, session_lost = row
-        names = ("service_id", "transaction_id", "sale_id", "poi_id", "address", "serial")
-        return Attempt(
-            **dict(zip(names, ids, strict=True)), refused=refused, session_lost=bool(session_lost)
+        return msgspec.convert(
+            dict(zip(Attempt.__struct_fields__, row, strict=True)), Attempt, strict=False
         )
 
     # -- Reading
@@ -248,6 +220,26 @@ class Journal:
             ).fetchone()
         return row[0] if row else None
 
+    def payment_of(self, service_id: str, transaction_id: str | None) -> str | None:
+        """The id of the payment that has this attempt; a reversal echoes no TransactionID."""
+        with self._errors("read"):
+            row = self._db.execute(
+                "SELECT payments.id FROM attempts JOIN payments ON payments.seq = attempts.payment"
+                " WHERE service_id = ? AND (transaction_id = ? OR category = 'Reversal')",
+                (service_id, transaction_id),
+            ).fetchone()
+        return row[0] if row else None
+
+    def superseding(self, payment_id: str) -> str | None:
+        """The newest payment that the terminal has approved after this one."""
+        with self._errors("read"):
+            row = self._db.execute(
+                "SELECT id FROM payments WHERE seq > (SELECT seq FROM payments WHERE id = ?)"
+                " AND state IN ('approved', 'reversed') ORDER BY seq DESC LIMIT 1",
+                (payment_id,),
+            ).fetchone()
+        return row[0] if row else None
+
     # -- Writing
 
     def write(self, entries: Iterable[fx.Entry]) -> None:
@@ -264,9 +256,9 @@ class Journal:
                 self._change_payment(payment)
             case fx.AttemptOpened(payment_id, attempt):
                 self._db.execute(
-                    "INSERT INTO attempts (payment, service_id, transaction_id, sale_id, poi_id,"
-                    " address, serial, refused, session_lost)"
-                    " VALUES ((SELECT seq FROM payments WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO attempts (payment, category, service_id, transaction_id, sale_id,"
+                    " poi_id, address, serial, refused, session_lost)"
+                    " VALUES ((SELECT seq FROM payments WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (payment_id, *msgspec.structs.astuple(attempt)),
                 )
             case fx.AttemptChanged(attempt):
@@ -274,6 +266,12 @@ class Journal:
                     "UPDATE attempts SET refused = ?, session_lost = ? WHERE service_id = ?",
                     (attempt.refused, attempt.session_lost, attempt.service_id),
                 )
+            case fx.ForeignSeen():
+                self._note_foreign(entry)
+            case fx.Surveyed():
+                self._put("surveyed", "1")
+            case fx.Acknowledged():
+                self._put("acknowledged", "1")
             case fx.ServiceIDsReserved(below):
                 self._put("next_service_id", str(below))
             case fx.TerminalSeen(address, serial):
@@ -333,6 +331,24 @@ class Journal:
             ),
         )
 
+    def _note_foreign(self, seen: fx.ForeignSeen) -> None:
+        """Once for each: the terminal repeats its last transaction as often as it is asked."""
+        self._db.execute(
+            "INSERT INTO foreign_transactions (seen_at, serial, service_id, poi_transaction,"
+            " document) SELECT ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM foreign_transactions"
+            " WHERE serial = ? AND service_id = ? AND poi_transaction IS ?)",
+            (
+                seen.seen_at.isoformat(),
+                seen.serial,
+                seen.service_id,
+                seen.poi_transaction,
+                _encode(seen.response),
+                seen.serial,
+                seen.service_id,
+                seen.poi_transaction,
+            ),
+        )
+
     # -- Underneath
 
     def _get(self, key: str, default: str) -> str:
@@ -363,10 +379,20 @@ class Journal:
             yield
         except sqlite3.IntegrityError:
             raise  # a duplicate that must never be: a bug, not a condition of the disk
+        except msgspec.DecodeError as error:  # a row that is not what was written
+            raise JournalError(f"{self.path}: damaged: {error}", "corrupt") from error
         except sqlite3.Error as error:
-            raise JournalError(f"{self.path}: cannot {doing}: {error}") from error
+            code = getattr(error, "sqlite_errorcode", 0)
+            condition = _CONDITIONS.get(code) or _CONDITIONS.get(code & 0xFF, "read_only")
+            raise JournalError(f"{self.path}: cannot {doing}: {error}", condition) from error
 
 
+_CONDITIONS: Final = {
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_IOERR_SHMSIZE: "full",  # no room for the shared memory's file
+    sqlite3.SQLITE_CORRUPT: "corrupt",
+    sqlite3.SQLITE_NOTADB: "corrupt",
+}
 _COLUMNS: Final = "id, type, amount, currency, state, created_at, updated_at, document"
 
 
@@ -386,16 +412,4 @@ def _payment(row: tuple[Any, ...]) -> Payment:
     )
 
 
-def _lock(path: Path) -> Any:
-    """Hold the journal's lock file as long as the process lives: one daemon for one journal."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(path.name + ".lock").open("a")
-    except OSError as error:
-        raise JournalError(f"{path}: cannot open: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise JournalError(f"{path}: another laned uses this journal") from error
-    return lock
+AnyJournal = Journal | BrokenJournal

@@ -18,16 +18,16 @@ import msgspec
 import trio
 from msgspec import Struct
 
-from laned.journal import Journal, JournalError
+from laned.journal import AnyJournal, JournalError
 from laned.lane import events as ev
 from laned.lane.answers import Exchange, event_for
-from laned.lane.effects import Record, Send
+from laned.lane.effects import Entry, Record, Send
 from laned.lane.machine import handle
 from laned.lane.news import News, news
 from laned.lane.payment import Payment
 from laned.lane.state import LaneState, Phase
 from laned.lane.turn import Refusal, Step
-from laned.nexo.messages import Category, Message, PaymentResponse
+from laned.nexo import messages as m
 from laned.offload import Offload
 
 log = logging.getLogger("laned.lane")
@@ -36,6 +36,9 @@ T = TypeVar("T")
 INBOX: Final = 256  # events that may wait to be handled
 HISTORY: Final = 1000  # news kept for tills that come back
 NEWS_PER_LIFE: Final = 1_000_000_000  # news ids of one run; the next run's are all higher
+WRITE_FOR: Final = 10.0  # seconds for which an outcome that cannot be recorded is tried again
+WRITE_AGAIN: Final = 0.5  # seconds between two tries
+_NEW: Final = (ev.PaymentAsked, ev.ReversalAsked)  # begun only if the journal can take it
 _LETTERS: Final = string.ascii_letters + string.digits
 
 
@@ -43,7 +46,7 @@ class Terminal(Protocol):
     """Whoever carries messages to the terminal (`laned.terminal.TerminalClient`)."""
 
     async def exchange(
-        self, message: Message, address: str, within: float, sent: Callable[[], Awaitable[None]]
+        self, message: m.Message, address: str, within: float, sent: Callable[[], Awaitable[None]]
     ) -> Exchange:
         """Send a message, and say how it ended; `sent` when the last byte has left."""
         ...
@@ -100,7 +103,7 @@ class Runner:
         first: Step,
         *,
         life: int,
-        journal: Journal,
+        journal: AnyJournal,
         offload: Offload,
         terminal: Terminal,
         moment: Callable[[], ev.Moment] = real_moment,
@@ -112,6 +115,7 @@ class Runner:
         self._terminal = terminal
         self._moment = moment
         self._inbox, self._events = trio.open_memory_channel[_Inquiry](INBOX)
+        self._attempt = ("", trio.CancelScope())  # the newest attempt's ServiceID and exchange
         self._asking: set[_Inquiry] = set()
         self._waiters: set[_Waiter[Any]] = set()
         self._published = trio.Event()
@@ -147,29 +151,35 @@ class Runner:
         inquiry.done.set()
 
     async def _handle(self, event: ev.Event, nursery: trio.Nursery) -> Handled:
-        if isinstance(event, ev.PaymentAsked):
-            earlier = await self._earlier(event)
-            if earlier is not None:
-                return earlier
-        step = handle(self.state, await self._with_owner(event), self._moment())
-        if step.refusal is not None:
-            return Handled(step.refusal)
         try:
+            if isinstance(event, ev.PaymentAsked):
+                earlier = await self._earlier(event)
+                if earlier is not None:
+                    return earlier
+            step = handle(self.state, await self._informed(event), self._moment())
+            if step.refusal is not None:
+                return Handled(step.refusal)
+            if isinstance(event, _NEW):
+                await self._offload(self._journal.make_room)
             await self._carry_out(step, event, nursery)
         except JournalError as error:
-            if not isinstance(event, ev.PaymentAsked):
+            if not isinstance(event, _NEW):
                 raise
-            log.error("payment %s is refused: %s", event.order.id, error)
+            log.error("%s is refused: %s", type(event).__name__, error)
+            await self._take_note(ev.JournalReported(error.condition), nursery)
             return Handled(Refusal(code="journal_unavailable", detail=str(error)))
+        if isinstance(event, _NEW) and self.state.journal != "ok":
+            await self._take_note(ev.JournalReported("ok"), nursery)
         return Handled()
+
+    async def _take_note(self, event: ev.Event, nursery: trio.Nursery) -> None:
+        """Handle an event of our own that records and sends nothing."""
+        await self._carry_out(handle(self.state, event, self._moment()), event, nursery)
 
     async def _earlier(self, event: ev.PaymentAsked) -> Handled | None:
         """The answer to a payment whose id is taken: in this task, so that no two can race."""
         order = event.order
-        try:
-            stored = await self._offload(lambda: self._journal.find(order.id))
-        except JournalError as error:
-            return Handled(Refusal(code="journal_unavailable", detail=str(error)))
+        stored = await self._offload(lambda: self._journal.find(order.id))
         if stored is None:
             return None
         if stored.same(order):
@@ -177,44 +187,100 @@ class Runner:
         detail = f"payment {order.id} exists with other content"
         return Handled(Refusal(code="payment_conflict", detail=detail))
 
-    async def _with_owner(self, event: ev.Event) -> ev.Event:
-        """Name the payment that already has the answer's POITransactionID (money rule 2)."""
+    async def _informed(self, event: ev.Event) -> ev.Event:
+        """Add what the journal knows about what the event speaks of (money rules 2, 4, 10)."""
         match event:
-            case ev.PaymentAnswered(response=response):
-                found = response
-            case ev.StatusAnswered(response=status) if status.repeated is not None:
-                if not isinstance(status.repeated.body, PaymentResponse):
+            case ev.ReversalAsked(payment_id=payment_id):
+                stored = await self._offload(lambda: self._journal.find(payment_id))
+                superseded_by = await self._offload(lambda: self._journal.superseding(payment_id))
+                return msgspec.structs.replace(
+                    event,
+                    payment=stored.payment if stored is not None else None,
+                    superseded_by=superseded_by,
+                )
+            case ev.AttemptAnswered(response=response):
+                owner = await self._owner(response)
+                return msgspec.structs.replace(event, poi_owner=owner)
+            case ev.StatusAnswered(response=m.TransactionStatusResponse(repeated=repeated)):
+                if repeated is None or isinstance(repeated.body, m.UnknownBody):
                     return event
-                found = status.repeated.body
+                body, service_id = repeated.body, repeated.header.service_id or ""
+                sale = body.sale_transaction if isinstance(body, m.PaymentResponse) else None
+                ours = sale.transaction_id if sale else None
+                return msgspec.structs.replace(
+                    event,
+                    poi_owner=await self._owner(body),
+                    repeated_of=await self._offload(
+                        lambda: self._journal.payment_of(service_id, ours)
+                    ),
+                )
             case _:
                 return event
-        poi = found.poi_transaction
+
+    async def _owner(self, response: m.PaymentResponse | m.ReversalResponse) -> str | None:
+        poi = response.poi_transaction
         if poi is None:
-            return event
-        owner = await self._offload(lambda: self._journal.owner_of(poi.transaction_id))
-        return msgspec.structs.replace(event, poi_owner=owner)
+            return None
+        return await self._offload(lambda: self._journal.owner_of(poi.transaction_id))
 
     async def _carry_out(self, step: Step, event: ev.Event | None, nursery: trio.Nursery) -> None:
         entries = [effect.entry for effect in step.effects if isinstance(effect, Record)]
-        if entries:
+        if entries and isinstance(event, _NEW):
             await self._offload(lambda: self._journal.write(entries))
+        elif entries:
+            await self._write_patiently(entries)
         before, self.state = self.state, step.state
         self._publish(before, event)
         for effect in step.effects:
             if isinstance(effect, Send):
                 nursery.start_soon(self._send, effect)
 
+    async def _write_patiently(self, entries: list[Entry]) -> None:
+        """Write what has happened, also on a full disk: JournalError after WRITE_FOR.
+
+        Nobody is told of it meanwhile, and the daemon ends then: the next start asks (rule 13).
+        """
+        give_up_at = trio.current_time() + WRITE_FOR
+        while True:
+            try:
+                await self._offload(lambda: self._journal.write(entries))
+            except JournalError as error:
+                if trio.current_time() >= give_up_at:
+                    raise
+                log.error("an outcome cannot be recorded yet: %s", error)
+                await self._offload(self._journal.release_ballast)
+                await trio.sleep(WRITE_AGAIN)
+            else:
+                return
+
     async def _send(self, send: Send) -> None:
         header = send.message.header
+        attempt = header.category in (m.Category.PAYMENT, m.Category.REVERSAL)
 
         async def sent() -> None:
-            if header.category == Category.PAYMENT:
-                await self._submit(ev.PaymentSent(header.service_id or ""))
+            if attempt:
+                await self._submit(ev.AttemptSent(header.service_id or ""))
 
-        exchange = await self._terminal.exchange(send.message, send.address, send.timeout, sent)
+        with trio.CancelScope() as scope:
+            if attempt:
+                await self._take_turn(header.service_id or "", scope)
+            exchange = await self._terminal.exchange(send.message, send.address, send.timeout, sent)
+        if scope.cancelled_caught:
+            return
         event = event_for(send, exchange)
         if event is not None:
             await self._submit(event)
+
+    async def _take_turn(self, service_id: str, scope: trio.CancelScope) -> None:
+        """Close the connection of the attempt before, should it still be open.
+
+        Its outcome was learnt otherwise, and the terminal takes one request at a time. Where only a
+        person has said what it was, the terminal's own word is still waited for.
+        """
+        (before, exchange), self._attempt = self._attempt, (service_id, scope)
+        if before not in {verdict.attempt.service_id for verdict in self.state.verdicts}:
+            exchange.cancel()
+            await trio.lowlevel.checkpoint()
 
     async def _submit(self, event: ev.Event) -> None:
         await self._inbox.send(_Inquiry(event))

@@ -5,6 +5,7 @@ guessed from the kind of exception but watched: nothing has left before httpcore
 request's headers. Source: protocol, section Transport.
 """
 
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -19,6 +20,14 @@ from laned.nexo.xml import MAX_BYTES
 
 Sent = Callable[[], Awaitable[None]]
 
+# A payment's connection is silent for minutes. A peer that has gone without a word is noticed after
+# a minute: 30 s idle, then three probes 10 s apart.
+KEEP_ALIVE: Final = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
 FIRST_BYTE: Final = "http11.send_request_headers.started"
 LAST_BYTE: Final = "http11.send_request_body.complete"
 
@@ -29,14 +38,10 @@ class TerminalClient:
     def __init__(
         self, connect_timeout: float, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        # A bare context: the terminal speaks plain HTTP, and loading the CA bundle takes long.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._http = httpx.AsyncClient(
-            transport=transport,
-            verify=context,
+            transport=transport or _transport(),
             trust_env=False,
             timeout=httpx.Timeout(None, connect=connect_timeout),
-            limits=httpx.Limits(max_keepalive_connections=0),
             headers={
                 "Content-Type": CONTENT_TYPE,
                 "Accept": "*/*",
@@ -94,6 +99,16 @@ class TerminalClient:
         if response.status_code != 200:
             return Lost(f"HTTP status {response.status_code}")
         return Answered(decode(body))
+
+
+def _transport() -> httpx.AsyncBaseTransport:
+    """One connection per request, which notices a terminal that lost its power."""
+    return httpx.AsyncHTTPTransport(
+        # A bare context: the terminal speaks plain HTTP, and loading the CA bundle takes long.
+        verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        limits=httpx.Limits(max_keepalive_connections=0),
+        socket_options=KEEP_ALIVE,
+    )
 
 
 async def _read(response: httpx.Response) -> bytes:

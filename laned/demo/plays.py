@@ -17,7 +17,8 @@ class Play(Struct, frozen=True, kw_only=True):
     """One scenario: told in `about`, ended as `ends` says, with `proves` as its moral.
 
     `press` names the button that is pressed once the `cue` has come: the question after the
-    signature, or the terminal asking for the card.
+    signature, or the terminal asking for the card. At the cue `unknown`, the terminal saying that
+    it does not know, a person resolves the payment as `ends` says and notes `verdict`.
     """
 
     name: str
@@ -25,7 +26,8 @@ class Play(Struct, frozen=True, kw_only=True):
     ends: str
     proves: str
     press: Literal["", "confirm", "abort"] = ""
-    cue: Literal["", "signature", "card"] = ""
+    verdict: str = ""
+    cue: Literal["", "signature", "card", "unknown"] = ""
     signature: Literal["approved", "declined"] | None = None
 
 
@@ -97,6 +99,34 @@ PLAYS: Final[Mapping[str, Play]] = MappingProxyType(
                 ends="aborted",
                 proves=f"nothing was charged, and the till knows why: {_AGREED}.",
             ),
+            Play(
+                name="lost-response",
+                about="The bank says yes, and the connection breaks before the terminal's answer"
+                " has come. laned asks the terminal what became of the payment.",
+                ends="approved",
+                proves=f"{AMOUNT} {CURRENCY} were charged exactly once, although the answer was"
+                f" lost: {_AGREED}.",
+            ),
+            Play(
+                name="reboot",
+                about="The bank says yes, and the terminal restarts before it has answered. laned"
+                " logs in again, because the terminal itself says that there is no session, and"
+                " asks what became of the payment.",
+                ends="approved",
+                proves=f"{AMOUNT} {CURRENCY} were charged exactly once, although the terminal"
+                f" restarted: {_AGREED}.",
+            ),
+            Play(
+                name="reboot-forgets",
+                about="The bank says yes, and the terminal restarts and knows nothing of it then."
+                " laned guesses nothing: the payment is unknown, and no other is begun, until a"
+                " person who has looked it up says what became of it.",
+                ends="approved",
+                cue="unknown",
+                verdict="the acquirer's portal lists the payment as charged",
+                proves=f"{AMOUNT} {CURRENCY} were charged exactly once, and the payment stayed"
+                " unknown until a person said so: till and journal agree with the bank.",
+            ),
         )
     }
 )
@@ -108,6 +138,8 @@ def faults(play: Play, outcome: Outcome) -> list[str]:
     found = list(_unlike(payment, "state", play.ends))
     found += _unlike(payment, "signature", play.signature)
     found += _unlike(payment, "abort_requested", play.cue == "card")
+    if ((payment["resolved"] or {}).get("note") or "") != play.verdict:
+        found.append(f"the payment's resolved is {payment['resolved']}")
     if outcome.kept != payment:
         found.append("the journal holds the payment otherwise than the till was told")
     found += _of_books(play, outcome)
@@ -130,6 +162,6 @@ def _of_books(play: Play, outcome: Outcome) -> Iterable[str]:
             f" it should be {' and '.join(wanted) or 'nothing'}"
         )
     identity = (outcome.payment["poi_transaction"] or {}).get("id")
-    for entry in charged:
+    for entry in charged if not play.verdict else ():  # what nobody has told has no identity
         if entry.poi_transaction_id != identity:
             yield f"the terminal charged {entry.poi_transaction_id}, the till knows {identity}"

@@ -16,7 +16,7 @@ from laned.demo.till import Event
 from laned.exits import DONE, FAILED
 
 PAYMENT: Final = "demo-1"
-PLAY_WITHIN: Final = 60.0  # seconds at speed 1, for what takes about 12
+PLAY_WITHIN: Final = 60.0  # seconds at speed 1, for what takes about 12, or 30 with a restart
 LEAST_PATIENCE: Final = 20.0  # seconds, however fast the terminal is: the machine may be slow
 THINKING: Final = 1.2  # seconds at speed 1 that a person takes to do something
 LONGEST_THOUGHT: Final = 20.0  # seconds; the question after a signature has 60 at any speed
@@ -78,12 +78,20 @@ async def _act(play: Play, stage: Stage, speed: float) -> dict[str, Any]:
             stage.say("button", f"{play.press} is pressed")
             await stage.till.press(play.press, PRESS)
 
+        async def resolve() -> None:
+            await trio.sleep(thinking)
+            told = f"{play.ends}, because {play.verdict}"
+            stage.say("person", f"says so: POST /v1/payments/{PAYMENT}/resolve: {told}")
+            await stage.till.resolve(PAYMENT, play.ends, play.verdict)
+
         async def listen() -> None:
+            acted = False
             async for event in stage.till.events():
                 if event.name not in TOLD_ELSEWHERE:
                     stage.hears(event)
-                if _is_cue(play, event):
-                    nursery.start_soon(press)
+                if not acted and _is_cue(play, event):
+                    acted = True
+                    nursery.start_soon(resolve if play.verdict else press)
                 if event.name == "payment" and event.data["state"] not in UNSETTLED:
                     settled.set()
 
@@ -104,5 +112,8 @@ def _is_cue(play: Play, event: Event) -> bool:
             return event.name == "prompt" and "by" not in event.data
         case "card":
             return event.name == "display" and event.data["lines"] == [PRESENT_CARD]
+        case "unknown":  # silence alone has no error: the terminal may yet come back and know
+            unknown = event.name == "payment" and event.data["state"] == "unknown"
+            return unknown and event.data["error"] is not None
         case _:
             return False

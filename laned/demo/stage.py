@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 LOOPBACK: Final = "127.0.0.1"
 IDLE: Final = ("Welcome",)  # what the simulated terminal shows when it has nothing to do
 BUSY_AFTER_LOGIN: Final = 1.0  # seconds; less than of a real one, as a demonstration is short
+BOOT_TIME: Final = 8.0  # seconds; the same
+RETRY_INTERVAL: Final = 2.0  # seconds at speed 1 between two questions about a payment
+FASTEST_RETRY: Final = 0.1  # seconds
 RECENT: Final = 8  # screens among which a frame's own is looked for
 
 
@@ -149,7 +152,7 @@ async def open_stage(scenario: str, speed: float) -> AsyncIterator[Stage]:
     stop = trio.Event()
     with TemporaryDirectory(prefix="laned-demo-") as folder:
         listeners = await listen_tcp(f"{LOOPBACK}:0")
-        config = _config(Path(folder), _port(listeners))
+        config = _config(Path(folder), _port(listeners), speed)
         async with callback_client() as client, trio.open_nursery() as nursery:
             stage = Stage(Till(Path(config.till.socket)))
 
@@ -157,7 +160,10 @@ async def open_stage(scenario: str, speed: float) -> AsyncIterator[Stage]:
                 stage.terminal = Terminal(
                     scenario=SCENARIOS[scenario],
                     settings=Settings(
-                        speed=speed, busy_after_login=BUSY_AFTER_LOGIN, busy_after_payment=0.0
+                        speed=speed,
+                        busy_after_login=BUSY_AFTER_LOGIN,
+                        busy_after_payment=0.0,
+                        boot_time=BOOT_TIME,
                     ),
                     callback=f"http://{LOOPBACK}:{_port(callbacks)}",
                     callback_client=client,
@@ -193,10 +199,13 @@ async def open_stage(scenario: str, speed: float) -> AsyncIterator[Stage]:
             nursery.cancel_scope.cancel()
 
 
-def _config(folder: Path, terminal_port: int) -> Config:
+def _config(folder: Path, terminal_port: int, speed: float) -> Config:
     return Config(
         terminal=TerminalConfig(
-            address=f"{LOOPBACK}:{terminal_port}", poi_id="DEMO", currency=CURRENCY
+            address=f"{LOOPBACK}:{terminal_port}",
+            poi_id="DEMO",
+            currency=CURRENCY,
+            retry_interval=max(RETRY_INTERVAL / speed, FASTEST_RETRY),
         ),
         listener=ListenerConfig(bind=f"{LOOPBACK}:0"),
         till=TillConfig(socket=str(folder / "till.sock")),

@@ -48,6 +48,11 @@ class Till:
         """A payment as laned's journal has it: Refused."""
         return await self._ask("GET", f"/v1/payments/{payment_id}")
 
+    async def resolve(self, payment_id: str, state: str, note: str) -> None:
+        """Say what became of an unknown payment: Refused."""
+        body = {"state": state, "note": note}
+        await self._ask("POST", f"/v1/payments/{payment_id}/resolve", body)
+
     async def press(self, button: str, seconds: float) -> None:
         """Hold a virtual button down: Refused."""
         await self._ask("POST", f"/v1/buttons/{button}/press", {"seconds": seconds})

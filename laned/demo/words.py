@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 from laned.lane.screen import Screen
 from laned.simulator import State, Transaction
 
-Who = Literal["till", "button", "laned", "terminal"]
+Who = Literal["till", "button", "laned", "terminal", "person"]
 
 _ASKED: Final[Mapping[str, str]] = {
     "Login": "logs in to the terminal",
@@ -35,6 +35,8 @@ def of_terminal(line: str) -> tuple[Who, str] | None:
     match kind:
         case "till":  # what the terminal calls so is laned
             category = rest.partition(" ")[0]
+            if category == "TransactionStatus" and " about " not in rest:
+                return "laned", "asks the terminal what it did last"
             return "laned", _ASKED.get(category, f"sends {category}")
         case "display":
             return "terminal", f'shows "{rest}"'
@@ -45,6 +47,12 @@ def of_terminal(line: str) -> tuple[Who, str] | None:
             return "terminal", f"refuses {category}: {rest}"
         case ["answered", category, *_]:
             return "terminal", f"answers the {category}Request"
+        case ["cut", "off", *_, category, _]:
+            return "terminal", f"is cut off before it can answer the {category}Request"
+        case ["power", "off"]:
+            return "terminal", "restarts"
+        case ["power", "on"]:
+            return "terminal", "has started"
         case ["abort", *_]:
             return "terminal", "is too late to abort" if rest else "aborts"
         case ["logged", "out,", *_]:
@@ -82,6 +90,8 @@ def _payment(data: Any) -> str:
 
 def of_outcome(payment: Any) -> str:
     """What there is to say beside a payment's state, with a colon before it; or nothing."""
+    if payment["resolved"]:
+        return f": by a person's word, {payment['resolved']['note']}"
     if payment["error"]:
         error = payment["error"]
         return f": {error['condition']}, {error['message']}".rstrip(", ")

@@ -10,6 +10,7 @@ from laned.nexo.messages import (
     LogoutResponse,
     Message,
     PaymentResponse,
+    ReversalResponse,
     TransactionStatusResponse,
 )
 
@@ -42,8 +43,8 @@ def event_for(send: Send, exchange: Exchange) -> ev.Event | None:
     message = exchange.message if isinstance(exchange, Answered) else None
     reason = _reason(exchange)
     match header.category:
-        case Category.PAYMENT:
-            return _payment(sent_id, exchange, message, reason)
+        case Category.PAYMENT | Category.REVERSAL:
+            return _attempt(sent_id, exchange, message, reason)
         case Category.TRANSACTION_STATUS:
             if message and isinstance(message.body, TransactionStatusResponse):
                 if message.header.service_id == sent_id:
@@ -63,15 +64,15 @@ def event_for(send: Send, exchange: Exchange) -> ev.Event | None:
             return None
 
 
-def _payment(
+def _attempt(
     sent_id: str, exchange: Exchange, message: Message | None, reason: str
-) -> ev.PaymentAnswered | ev.PaymentNotSent | ev.PaymentLost:
+) -> ev.AttemptAnswered | ev.AttemptNotSent | ev.AttemptLost:
     if isinstance(exchange, NotSent):
-        return ev.PaymentNotSent(sent_id, reason)
-    if message is not None and isinstance(message.body, PaymentResponse):
+        return ev.AttemptNotSent(sent_id, reason)
+    if message is not None and isinstance(message.body, PaymentResponse | ReversalResponse):
         # whose answer it is, the machine decides by the header
-        return ev.PaymentAnswered(service_id=sent_id, header=message.header, response=message.body)
-    return ev.PaymentLost(sent_id, reason)
+        return ev.AttemptAnswered(service_id=sent_id, header=message.header, response=message.body)
+    return ev.AttemptLost(sent_id, reason)
 
 
 def _reason(exchange: Exchange) -> str:

@@ -23,6 +23,8 @@ class Meaning(StrEnum):
 def meaning(state: LaneState, name: str) -> Meaning | None:
     """What pressing the button `name` would do now; None: nothing."""
     prompt = state.prompt
+    if state.reversing:
+        return None
     if prompt is not None and prompt.kind == "signature":
         return _meaning_for_signature(state, name)
     match state.phase:

@@ -4,10 +4,12 @@ Everything recorded in one step is on disk before any of its messages leaves and
 told (money rule 1).
 """
 
+from datetime import datetime
+
 from msgspec import Struct
 
 from laned.lane.payment import Attempt, Order, Payment
-from laned.nexo.messages import Message
+from laned.nexo.messages import Message, PaymentResponse, ReversalResponse
 
 
 class PaymentOpened(Struct, frozen=True):
@@ -36,6 +38,24 @@ class AttemptChanged(Struct, frozen=True):
     attempt: Attempt
 
 
+class ForeignSeen(Struct, frozen=True, kw_only=True):
+    """The terminal `serial` showed a transaction that is in no payment of this journal."""
+
+    seen_at: datetime
+    serial: str
+    service_id: str
+    poi_transaction: str | None
+    response: PaymentResponse | ReversalResponse
+
+
+class Surveyed(Struct, frozen=True):
+    """A new journal knows what the terminal's last transaction was (money rule 11)."""
+
+
+class Acknowledged(Struct, frozen=True):
+    """A person knows that this journal is new."""
+
+
 class ServiceIDsReserved(Struct, frozen=True):
     """ServiceIDs below `below` may have been used; the next life starts there."""
 
@@ -54,6 +74,9 @@ Entry = (
     | PaymentChanged
     | AttemptOpened
     | AttemptChanged
+    | ForeignSeen
+    | Surveyed
+    | Acknowledged
     | ServiceIDsReserved
     | TerminalSeen
 )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from laned.lane.payment import Order
+from laned.lane.payment import Order, Payment
 from laned.nexo.messages import (
     Header,
     LoginResponse,
@@ -14,6 +14,8 @@ from laned.nexo.messages import (
     OutputText,
     PaymentResponse,
     Receipt,
+    ReversalReason,
+    ReversalResponse,
     TransactionStatusResponse,
 )
 
@@ -60,6 +62,32 @@ class PromptAnswered(Event, frozen=True):
 
     prompt_id: str
     confirmed: bool
+
+
+class ReversalAsked(Event, frozen=True, kw_only=True):
+    """A till wants an approved payment reversed.
+
+    `payment` is that payment as the journal has it when the lane looks at the event, and
+    `superseded_by` a later one that the terminal has approved.
+    """
+
+    payment_id: str
+    reason: ReversalReason
+    payment: Payment | None = None
+    superseded_by: str | None = None
+
+
+class ResolveAsked(Event, frozen=True, kw_only=True):
+    """A person, by their `uid`, says what became of the unknown payment `payment_id`."""
+
+    payment_id: str
+    state: Literal["approved", "failed"]
+    note: str
+    uid: int
+
+
+class JournalAcknowledged(Event, frozen=True):
+    """A person knows that the journal is a new one in place of one that was lost."""
 
 
 class LoginAsked(Event, frozen=True):
@@ -112,13 +140,13 @@ class LogoutEnded(Event, frozen=True):
     response: LogoutResponse | None
 
 
-class PaymentSent(Event, frozen=True):
+class AttemptSent(Event, frozen=True):
     """The PaymentRequest's last byte has left this machine."""
 
     service_id: str
 
 
-class PaymentAnswered(Event, frozen=True, kw_only=True):
+class AttemptAnswered(Event, frozen=True, kw_only=True):
     """The answer to a PaymentRequest came on its own connection.
 
     `poi_owner` is the id of the payment in our journal that already has this POITransactionID.
@@ -126,18 +154,18 @@ class PaymentAnswered(Event, frozen=True, kw_only=True):
 
     service_id: str
     header: Header
-    response: PaymentResponse
+    response: PaymentResponse | ReversalResponse
     poi_owner: str | None = None
 
 
-class PaymentNotSent(Event, frozen=True):
+class AttemptNotSent(Event, frozen=True):
     """The PaymentRequest certainly did not reach the terminal (money rule 3)."""
 
     service_id: str
     reason: str
 
 
-class PaymentLost(Event, frozen=True):
+class AttemptLost(Event, frozen=True):
     """The PaymentRequest may have reached the terminal, but no usable answer came."""
 
     service_id: str
@@ -145,11 +173,16 @@ class PaymentLost(Event, frozen=True):
 
 
 class StatusAnswered(Event, frozen=True, kw_only=True):
-    """The terminal answered our TransactionStatus; `poi_owner` as in PaymentAnswered."""
+    """The terminal answered our TransactionStatus; `poi_owner` as in AttemptAnswered.
+
+    `repeated_of` is the payment in our journal that the repeated response is of, by its ServiceID
+    and TransactionID.
+    """
 
     service_id: str
     response: TransactionStatusResponse
     poi_owner: str | None = None
+    repeated_of: str | None = None
 
 
 class StatusFailed(Event, frozen=True):
@@ -207,6 +240,12 @@ class HardwareReported(Event, frozen=True):
     """The health of a part of our hardware changed."""
 
     part: Literal["display", "buttons"]
+    health: str
+
+
+class JournalReported(Event, frozen=True):
+    """The journal's health changed: ok, full or read_only."""
+
     health: str
 
 

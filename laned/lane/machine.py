@@ -16,7 +16,9 @@ From READY a payment goes through the phases that have one unfinished payment::
     PAYING --answer lost--> DOUBT --status answered--> READY
     PAYING, RETRYING, DOUBT --status says no session--> RELOGIN --> PAYING or DOUBT
 
-At start an unfinished payment puts the lane into DOUBT (`laned.lane.start`). STOPPED ends it all.
+An approved payment's reversal goes the same way from READY, without PENDING. At start an unfinished
+payment puts the lane into DOUBT, a new journal into SURVEY, one that cannot be used into BROKEN
+(`laned.lane.start`). STOPPED ends it all.
 
 Two things run beside the phase. A question to the terminal (`asking`, `ask_at`) may be out while
 the PaymentRequest is still unanswered; the first conclusive answer wins. A prompt may be open in
@@ -31,10 +33,20 @@ the runner carries that out (record, publish, send, answer) is money rule 1.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from laned.lane import attempts, outcome, prompts, recovery, session, timers, wishes
+from laned.lane import (
+    abort,
+    attempts,
+    outcome,
+    prompts,
+    recovery,
+    replies,
+    session,
+    timers,
+    wishes,
+)
 from laned.lane import events as ev
 from laned.lane.buttons import remeant
-from laned.lane.payment import PaymentState, Problem
+from laned.lane.payment import Problem
 from laned.lane.state import LaneState, Phase, Shown
 from laned.lane.turn import Step, Turn
 from laned.nexo.messages import OutputText
@@ -44,9 +56,10 @@ Action = Callable[[Turn, Any], None]
 OFFLINE, LOGGING_IN, READY = Phase.OFFLINE, Phase.LOGGING_IN, Phase.READY
 LOGGING_OUT, LOGGED_OUT, PENDING = Phase.LOGGING_OUT, Phase.LOGGED_OUT, Phase.PENDING
 PAYING, RETRYING, DOUBT = Phase.PAYING, Phase.RETRYING, Phase.DOUBT
-RELOGIN, STOPPED = Phase.RELOGIN, Phase.STOPPED
+RELOGIN, SURVEY, BROKEN, STOPPED = Phase.RELOGIN, Phase.SURVEY, Phase.BROKEN, Phase.STOPPED
 
-IDLE = (OFFLINE, LOGGING_IN, READY, LOGGING_OUT, LOGGED_OUT)
+IDLE = (OFFLINE, LOGGING_IN, READY, LOGGING_OUT, LOGGED_OUT, SURVEY, BROKEN)
+WITHOUT_QUESTION = (OFFLINE, LOGGING_IN, READY, LOGGING_OUT, LOGGED_OUT, BROKEN)
 ATTEMPTED = (PAYING, RETRYING, DOUBT, RELOGIN)
 UNFINISHED = (PENDING, *ATTEMPTED)
 
@@ -107,9 +120,15 @@ def _notified(turn: Turn, event: ev.TerminalNotified) -> None:
     if event.event == "Abort":  # the terminal cancels what it asked of us
         prompts.close(turn, None, "terminal")
     elif event.event in ("Shutdown", "Initialised"):
-        turn.change_attempt(session_lost=True)  # it proves nothing by not knowing the attempt
+        if not turn.attempt.session_lost:
+            turn.change_attempt(session_lost=True)  # it proves nothing by not knowing the attempt
         if turn.state.phase in (PAYING, DOUBT):
             turn.change(ask_at=turn.now.monotonic)  # and is a reason to ask: money rule 5
+
+
+def _journal(turn: Turn, event: ev.JournalReported) -> None:
+    if turn.state.journal != "new":  # which a person has to acknowledge first
+        turn.change(journal=event.health)
 
 
 def _hardware(turn: Turn, event: ev.HardwareReported) -> None:
@@ -122,13 +141,13 @@ def _hardware(turn: Turn, event: ev.HardwareReported) -> None:
 
 def _stop_pending(turn: Turn, event: ev.StopAsked) -> None:
     turn.change(stopping=True)
-    attempts.cancel(turn)
+    outcome.cancel(turn)
 
 
 def _stop_retrying(turn: Turn, event: ev.StopAsked) -> None:
     turn.change(stopping=True)
     error = Problem(turn.attempt.refused or "", "the daemon stopped")
-    outcome.finish(turn, PaymentState.FAILED, error)
+    outcome.did_not_happen(turn, error)
 
 
 # -- The table ----------------------------------------------------------------------------------
@@ -138,10 +157,12 @@ _only_told = Ignore("told to the till, decides nothing")
 _no_payment = Ignore("no payment is unfinished")
 _not_out = Ignore("no such request is out in this phase: the answer came too late to matter")
 _ended = Refuse("terminal_unavailable", "the daemon is stopping")
+_broken = Refuse("journal_unavailable", "the journal cannot be used")
 _busy = Refuse("lane_busy", "a payment is not finished")
 _no_session = Refuse("terminal_unavailable", "there is no session with the terminal")
 _not_running = Refuse("not_abortable", "the payment is not running")
 _no_pending = Refuse("not_pending", "the payment is not pending")
+_not_unknown = Refuse("not_unknown", "the payment is not unknown")
 _no_prompt = Refuse("prompt_closed", "no prompt is open")
 
 TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
@@ -149,8 +170,9 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ev.PaymentAsked: _row(
         {
             READY: attempts.begin,
-            (OFFLINE, LOGGING_IN, LOGGING_OUT, LOGGED_OUT): _no_session,
+            (OFFLINE, LOGGING_IN, LOGGING_OUT, LOGGED_OUT, SURVEY): _no_session,
             UNFINISHED: wishes.refuse_payment,
+            BROKEN: _broken,
             STOPPED: _ended,
         }
     ),
@@ -159,11 +181,28 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
         {PENDING: wishes.confirm_asked, (*IDLE, *ATTEMPTED, STOPPED): _no_pending}
     ),
     ev.PromptAnswered: _row({UNFINISHED: wishes.prompt_answered, (*IDLE, STOPPED): _no_prompt}),
+    ev.ReversalAsked: _row(
+        {
+            READY: attempts.begin_reversal,
+            (OFFLINE, LOGGING_IN, LOGGING_OUT, LOGGED_OUT, SURVEY): _no_session,
+            UNFINISHED: wishes.refuse_payment,
+            BROKEN: _broken,
+            STOPPED: _ended,
+        }
+    ),
+    ev.ResolveAsked: _row(
+        {
+            ATTEMPTED: recovery.resolve_asked,
+            (*IDLE, PENDING, STOPPED): _not_unknown,
+        }
+    ),
     ev.LoginAsked: _row(
         {
             (OFFLINE, READY, LOGGED_OUT): session.log_in,
             LOGGING_IN: Ignore("a Login is out already; its outcome answers both"),
             LOGGING_OUT: Refuse("lane_busy", "a Logout is under way"),
+            SURVEY: Refuse("terminal_unavailable", "the terminal has not said what it did last"),
+            BROKEN: _broken,
             UNFINISHED: _busy,
             STOPPED: _ended,
         }
@@ -173,6 +212,8 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
             READY: session.log_out,
             (OFFLINE, LOGGED_OUT): session.stay_logged_out,
             LOGGING_IN: Refuse("lane_busy", "a Login is under way"),
+            SURVEY: Refuse("terminal_unavailable", "there is no session yet"),
+            BROKEN: _broken,
             LOGGING_OUT: Ignore("a Logout is out already; its outcome answers both"),
             UNFINISHED: _busy,
             STOPPED: _ended,
@@ -185,7 +226,7 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
         {
             LOGGING_IN: session.logged_in,
             RELOGIN: recovery.logged_in_again,
-            (OFFLINE, READY, LOGGING_OUT, LOGGED_OUT): _not_out,
+            (OFFLINE, READY, LOGGING_OUT, LOGGED_OUT, SURVEY, BROKEN): _not_out,
             (PENDING, PAYING, RETRYING, DOUBT): _not_out,
             STOPPED: _gone,
         }
@@ -194,7 +235,7 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
         {
             LOGGING_IN: session.login_failed,
             RELOGIN: recovery.login_failed,
-            (OFFLINE, READY, LOGGING_OUT, LOGGED_OUT): _not_out,
+            (OFFLINE, READY, LOGGING_OUT, LOGGED_OUT, SURVEY, BROKEN): _not_out,
             (PENDING, PAYING, RETRYING, DOUBT): _not_out,
             STOPPED: _gone,
         }
@@ -202,37 +243,38 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ev.LogoutEnded: _row(
         {
             LOGGING_OUT: session.logged_out,
-            (OFFLINE, LOGGING_IN, READY, LOGGED_OUT, *UNFINISHED): _not_out,
+            (OFFLINE, LOGGING_IN, READY, LOGGED_OUT, SURVEY, BROKEN, *UNFINISHED): _not_out,
             STOPPED: _gone,
         }
     ),
-    ev.PaymentSent: _row(
+    ev.AttemptSent: _row(
         {
-            ATTEMPTED: attempts.payment_sent,
+            ATTEMPTED: abort.attempt_sent,
             (*IDLE, PENDING): _no_payment,
             STOPPED: _gone,
         }
     ),
-    ev.PaymentAnswered: _row(
+    ev.AttemptAnswered: _row(
         {
-            (PAYING, DOUBT, RELOGIN): attempts.payment_answered,
-            RETRYING: Ignore("the terminal refused this attempt already"),
-            (*IDLE, PENDING): Ignore("a question was answered first, and the payment is final"),
+            (PAYING, DOUBT, RELOGIN): replies.attempt_answered,
+            RETRYING: replies.attempt_answered,
+            (OFFLINE, LOGGING_IN, READY, LOGGING_OUT, LOGGED_OUT, PENDING): replies.late_answer,
+            (SURVEY, BROKEN): _not_out,
             STOPPED: _gone,
         }
     ),
-    ev.PaymentNotSent: _row(
+    ev.AttemptNotSent: _row(
         {
-            (PAYING, DOUBT, RELOGIN): attempts.payment_not_sent,
+            (PAYING, DOUBT, RELOGIN): replies.attempt_not_sent,
             RETRYING: Ignore("the terminal refused this attempt: it was sent"),
             (*IDLE, PENDING): _no_payment,
             STOPPED: _gone,
         }
     ),
-    ev.PaymentLost: _row(
+    ev.AttemptLost: _row(
         {
-            PAYING: attempts.payment_lost,
-            (RETRYING, DOUBT, RELOGIN): Ignore("what matters now is what the questions bring"),
+            (PAYING, DOUBT, RELOGIN): replies.attempt_lost,
+            RETRYING: Ignore("the terminal refused this attempt: nothing is waited for"),
             (*IDLE, PENDING): _no_payment,
             STOPPED: _gone,
         }
@@ -240,7 +282,8 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ev.StatusAnswered: _row(
         {
             ATTEMPTED: recovery.status_answered,
-            (*IDLE, PENDING): _no_payment,
+            SURVEY: session.surveyed,
+            (*WITHOUT_QUESTION, PENDING): _no_payment,
             STOPPED: _gone,
         }
     ),
@@ -248,7 +291,8 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
         {
             (PAYING, RETRYING, DOUBT): recovery.status_failed,
             RELOGIN: Ignore("no question is out while a Login is"),
-            (*IDLE, PENDING): _no_payment,
+            SURVEY: session.survey_failed,
+            (*WITHOUT_QUESTION, PENDING): _no_payment,
             STOPPED: _gone,
         }
     ),
@@ -279,16 +323,26 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
             OFFLINE: session.login_due,
             PENDING: timers.confirmation_due,
             ATTEMPTED: timers.payment_due,
+            SURVEY: session.survey_due,
             (LOGGING_IN, READY, LOGGING_OUT, LOGGED_OUT): Ignore("nothing is waited for"),
+            BROKEN: Ignore("only a restart mends it"),
             STOPPED: _gone,
+        }
+    ),
+    ev.JournalReported: _row({tuple(Phase): _journal}),
+    ev.JournalAcknowledged: _row(
+        {
+            (OFFLINE, LOGGING_IN, READY, LOGGING_OUT, LOGGED_OUT): session.acknowledged,
+            (SURVEY, *UNFINISHED): session.acknowledged,
+            BROKEN: _broken,
+            STOPPED: _ended,
         }
     ),
     ev.HardwareReported: _row({tuple(Phase): _hardware}),
     ev.StopAsked: _row(
         {
-            (OFFLINE, READY, LOGGED_OUT): session.leave,
-            LOGGING_IN: session.leave,
-            LOGGING_OUT: session.leave_after_logout,
+            (OFFLINE, READY, LOGGED_OUT, SURVEY, BROKEN): session.leave,
+            (LOGGING_IN, LOGGING_OUT): session.leave_soon,
             PENDING: _stop_pending,
             RETRYING: _stop_retrying,
             (PAYING, DOUBT, RELOGIN): session.leave_to_the_terminal,

@@ -1,9 +1,13 @@
-"""What an answer of the terminal means for the payment: money rules 6 and 7."""
+"""What an answer of the terminal means for the payment or its reversal: money rules 6, 7, 10."""
 
 from decimal import Decimal
 
+import msgspec
+
 from laned.lane import prompts, session
+from laned.lane.buttons import between_attempts
 from laned.lane.payment import (
+    Payment,
     PaymentState,
     POITransaction,
     Problem,
@@ -11,9 +15,23 @@ from laned.lane.payment import (
     receipts_from,
     settles,
 )
-from laned.lane.state import Phase
+from laned.lane.state import Phase, Verdict
 from laned.lane.turn import Turn
-from laned.nexo.messages import ErrorCondition, PaymentResponse, Result
+from laned.nexo.messages import (
+    ErrorCondition,
+    PaymentResponse,
+    Response,
+    Result,
+    ReversalResponse,
+)
+
+AttemptResponse = PaymentResponse | ReversalResponse
+
+FOREIGN_TRANSACTION = "ForeignTransaction"
+UNKNOWN_RESULT = "UnknownResult"
+AMOUNT_MISMATCH = "AmountMismatch"
+
+VERDICTS = 8  # payments resolved by a person of which an answer is still waited for
 
 ABORTED = frozenset({ErrorCondition.ABORTED, ErrorCondition.CANCEL})
 DECLINED = frozenset(
@@ -46,60 +64,122 @@ def state_for(condition: str | None, *, abort_requested: bool) -> PaymentState:
     return PaymentState.ABORTED if abort_requested else PaymentState.DECLINED
 
 
-def mismatch(turn: Turn, response: PaymentResponse, poi_owner: str | None) -> Problem | None:
+def mismatch(payment: Payment, response: AttemptResponse, poi_owner: str | None) -> Problem | None:
     """Why an answer cannot be this payment's, or None (money rules 2 and 6)."""
-    payment, result = turn.payment, response.response.result
+    result = response.response.result
     if poi_owner not in (None, payment.id):
-        return Problem("ForeignTransaction", f"its POITransactionID is payment {poi_owner}'s")
+        return Problem(FOREIGN_TRANSACTION, f"its POITransactionID is payment {poi_owner}'s")
     if result == Result.FAILURE:
         return None
     if result != Result.SUCCESS:
-        return Problem("UnknownResult", f"the terminal says {result!r}")
-    if not settles(payment.amount, payment.currency, response.amounts):
+        return Problem(UNKNOWN_RESULT, f"the terminal says {result!r}")
+    if isinstance(response, PaymentResponse) and not settles(
+        payment.amount, payment.currency, response.amounts
+    ):
         amounts = response.amounts
         found = "no amount"
         if amounts is not None:
             found = f"{amounts.authorized_amount} {amounts.currency or payment.currency}"
             found += f", of it {amounts.tip_amount or Decimal(0)} tip"
         wanted = f"{payment.amount} {payment.currency}"
-        return Problem("AmountMismatch", f"asked for {wanted}, the terminal says {found}")
+        return Problem(AMOUNT_MISMATCH, f"asked for {wanted}, the terminal says {found}")
     return None
 
 
-def conclude(turn: Turn, response: PaymentResponse) -> None:
-    """End the payment as the terminal's own final answer says."""
+def conclude(turn: Turn, response: AttemptResponse) -> None:
+    """End what is unfinished as the terminal's own final answer says."""
+    error = problem(response.response)
+    if isinstance(response, PaymentResponse):
+        finish(turn, error=error, **told(turn.payment, response))
+    else:
+        end_reversal(turn, error, response)
+
+
+def problem(response: Response) -> Problem | None:
+    """A Failure in the till's words."""
+    if response.result != Result.FAILURE:
+        return None
+    return Problem(response.error_condition or "", response.additional_response)
+
+
+def told(payment: Payment, response: PaymentResponse) -> dict[str, object]:
+    """A payment's fields as a PaymentResponse gives them."""
+    state = PaymentState.APPROVED
     if response.response.result == Result.FAILURE:
         condition = response.response.error_condition
-        state = state_for(condition, abort_requested=turn.payment.abort_requested)
-        error = Problem(condition or "", response.response.additional_response)
-    else:
-        state, error = PaymentState.APPROVED, None
+        state = state_for(condition, abort_requested=payment.abort_requested)
+        if payment.signature == "declined":
+            state = PaymentState.DECLINED  # whatever the terminal calls it: money rule 9
     amounts, poi = response.amounts, response.poi_transaction
-    finish(
-        turn,
-        state,
-        error,
-        card=card_from(response.card),
-        authorized_amount=amounts.authorized_amount if amounts else None,
-        tip_amount=amounts.tip_amount if amounts else None,
-        approval_code=response.approval_code,
-        poi_transaction=POITransaction(poi.transaction_id, poi.timestamp) if poi else None,
-        receipts=receipts_from(response.receipts),
+    return {
+        "state": state,
+        "card": card_from(response.card),
+        "authorized_amount": amounts.authorized_amount if amounts else None,
+        "tip_amount": amounts.tip_amount if amounts else None,
+        "approval_code": response.approval_code,
+        "poi_transaction": POITransaction(poi.transaction_id, poi.timestamp) if poi else None,
+        "receipts": receipts_from(response.receipts),
+    }
+
+
+def end_reversal(
+    turn: Turn,
+    error: Problem | None,
+    response: ReversalResponse | None = None,
+    **changes: object,
+) -> None:
+    """The reversal is done, or was refused and the payment stays approved (money rule 10)."""
+    finish(turn, **reversal_told(turn.payment, error, response), **changes)
+
+
+def reversal_told(
+    payment: Payment, error: Problem | None, response: ReversalResponse | None
+) -> dict[str, object]:
+    """A payment's fields when its reversal is done or, because of `error`, was refused."""
+    reversal = payment.reversal
+    assert reversal is not None
+    ended = msgspec.structs.replace(
+        reversal,
+        state="done" if error is None else "refused",
+        error=error,
+        receipts=receipts_from(response.receipts if response is not None else ()),
     )
+    state = PaymentState.REVERSED if error is None else PaymentState.APPROVED
+    return {"state": state, "reversal": ended}
 
 
-def finish(turn: Turn, state: PaymentState, error: Problem | None, **found: object) -> None:
-    """Make the payment final and the lane free."""
+def did_not_happen(turn: Turn, error: Problem) -> None:
+    """End what is unfinished: it certainly did not happen, and may be asked for anew."""
+    if turn.state.reversing:
+        end_reversal(turn, error)
+    else:
+        finish(turn, state=PaymentState.FAILED, error=error)
+
+
+def cancel(turn: Turn) -> None:
+    """End a payment that is not at the terminal."""
+    refused = between_attempts(turn.state)
+    message = "between two attempts" if refused else "before the terminal was asked"
+    finish(turn, state=PaymentState.ABORTED, error=Problem("Aborted", message))
+
+
+def finish(turn: Turn, **changes: object) -> None:
+    """Make the payment final with these `changes`, and the lane free."""
     prompts.close(turn, None, "terminal")
-    settled = turn.change_payment(state=state, error=error, **found)
+    settled = turn.change_payment(**changes)
+    if "resolved" in changes and turn.state.post_open:
+        verdict = Verdict(settled, turn.attempt)
+        turn.change(verdicts=(*turn.state.verdicts, verdict)[-VERDICTS:])
     turn.change(
         payment=None,
         order=None,
         attempt=None,
         settled=settled,
         sent=False,
+        post_open=False,
         running=True,
         asking=None,
+        ask_for_last=False,
         not_found_at=None,
         sessions_missing=0,
         aborts_left=0,

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from laned.nexo.messages import AmountsResp, CardData, Receipt
+from laned.nexo.messages import AmountsResp, CardData, Category, Receipt, ReversalReason
 
 
 class PaymentState(StrEnum):
@@ -60,14 +60,22 @@ class Order(Struct, frozen=True, kw_only=True):
     fingerprint: str = ""
 
 
+class ReversalOrder(Struct, frozen=True):
+    """What a till asked for: the approved payment is to be reversed."""
+
+    reason: ReversalReason
+
+
 class Attempt(Struct, frozen=True, kw_only=True):
     """One try at the terminal, as it was sent: money rule 2 compares answers with it.
 
-    `serial` is the terminal that it was sent to, `refused` the condition with which the
-    PaymentResponse itself turned it away (Busy, NotAllowed, LoggedOut), `session_lost` whether the
-    terminal lost its login session since.
+    `category` is Payment or Reversal; a reversal has no TransactionID of ours on the wire. `serial`
+    is the terminal that it was sent to, `refused` the condition with which the terminal's response
+    itself turned it away (Busy, NotAllowed, LoggedOut), `session_lost` whether the terminal lost
+    its login session since.
     """
 
+    category: Category
     service_id: str
     transaction_id: str
     sale_id: str
@@ -126,7 +134,7 @@ class Reversal(Struct, frozen=True, kw_only=True):
     """A reversal of an approved payment."""
 
     state: Literal["processing", "done", "refused", "unknown"]
-    reason: Literal["MerchantCancel", "Malfunction"]
+    reason: ReversalReason
     error: Problem | None = None
     receipts: Receipts = Receipts()
 
@@ -162,6 +170,13 @@ class Payment(Struct, frozen=True, kw_only=True):
     signature: Signature | None = None
     reversal: Reversal | None = None
     resolved: Resolved | None = None
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the terminal may have done it, or reversed it, and does not say."""
+        if self.reversal is not None:
+            return self.reversal.state == "unknown"
+        return self.state is PaymentState.UNKNOWN
 
     @property
     def final(self) -> bool:

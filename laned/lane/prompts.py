@@ -50,6 +50,9 @@ def expired(turn: Turn) -> bool:
 
 def input_asked(turn: Turn, event: InputAsked) -> None:
     """The terminal asks whether a signature is good, while a payment is unfinished."""
+    if turn.state.reversing:
+        answer_false(turn, event)
+        return
     turn.heard()
     close(turn, None, "terminal")  # it asks something newer
     settings = turn.state.config.payment

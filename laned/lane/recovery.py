@@ -1,53 +1,54 @@
 """What the answers to our questions mean for an attempt in doubt (money rules 3 to 5)."""
 
-from laned.lane import attempts, outcome, session, status
-from laned.lane.attempts import NO_SESSION
+from laned.lane import abort, attempts, outcome, replies, session, status
 from laned.lane.buttons import between_attempts
-from laned.lane.events import LoginAnswered, LoginFailed, StatusAnswered, StatusFailed
-from laned.lane.payment import PaymentState, Problem
+from laned.lane.events import LoginAnswered, LoginFailed, ResolveAsked, StatusAnswered, StatusFailed
+from laned.lane.payment import PaymentState, Problem, Resolved
+from laned.lane.replies import NO_SESSION
 from laned.lane.state import Phase
 from laned.lane.turn import Turn
-from laned.nexo.messages import ErrorCondition, PaymentResponse
+from laned.nexo.messages import (
+    ErrorCondition,
+    PaymentResponse,
+    RepeatedMessage,
+    ReversalResponse,
+)
 
 NOT_FOUND_APART = 2.0  # seconds between two NotFound before the second is believed
 
 
 def status_answered(turn: Turn, event: StatusAnswered) -> None:
     """The terminal answered a question about the attempt."""
-    if event.service_id != turn.state.asking and not _about_attempt(turn, event):
+    repeated = event.response.repeated
+    if event.service_id != turn.state.asking and not _about_attempt(turn, repeated):
         return  # an older question, while a later one is out
     turn.change(asking=None)
     response = event.response.response
     condition = response.error_condition
     if between_attempts(turn.state):
         _after_refusal(turn, condition)
-    elif event.response.repeated is not None:
-        repeated = event.response.repeated
-        if isinstance(repeated.body, PaymentResponse):
-            attempts.take(turn, repeated.header, repeated.body, event.poi_owner, direct=False)
-        else:
-            _inconclusive(turn, "the terminal repeated something else than a payment")
+    elif repeated is not None:
+        _repeated(turn, event, repeated)
     elif condition in (ErrorCondition.BUSY, ErrorCondition.IN_PROGRESS):
         status.runs(turn)
         status.ask_later(turn)
-        if turn.payment.abort_requested and turn.state.aborts_left and not turn.state.abort_at:
-            attempts.send_abort(turn)
+        if turn.state.aborting and turn.state.aborts_left and not turn.state.abort_at:
+            abort.send_abort(turn)
     elif condition in NO_SESSION:
         session.log_in_again(turn)
-    elif condition == ErrorCondition.NOT_FOUND:
+    elif condition == ErrorCondition.NOT_FOUND and not turn.state.ask_for_last:
         _not_found(turn)
     else:
         _inconclusive(turn, f"{condition or response.result} {response.additional_response}")
 
 
-def _about_attempt(turn: Turn, event: StatusAnswered) -> bool:
-    """Whether the answer to an older question is the attempt's own: the first such one wins."""
-    repeated = event.response.repeated
+def _about_attempt(turn: Turn, repeated: RepeatedMessage | None) -> bool:
+    """Whether a repeated message is the attempt's own answer: the first such one wins."""
     return (
         repeated is not None
-        and isinstance(repeated.body, PaymentResponse)
+        and isinstance(repeated.body, PaymentResponse | ReversalResponse)
         and not between_attempts(turn.state)
-        and attempts.is_ours(turn.attempt, repeated.header, repeated.body, direct=False)
+        and replies.is_ours(turn.attempt, repeated.header, repeated.body, direct=False)
     )
 
 
@@ -55,9 +56,60 @@ def _after_refusal(turn: Turn, condition: str | None) -> None:
     """The attempt was refused for want of a session; a Login only if the terminal repeats it."""
     if condition in NO_SESSION:
         session.log_in_again(turn)
+    elif not turn.state.logged_in:  # somebody answers, perhaps another terminal
+        _try_later(turn, "the terminal's session is not certain")
     else:
         interval = turn.state.config.terminal.retry_interval
         turn.change(retry_at=turn.now.monotonic + interval)
+
+
+def _repeated(turn: Turn, event: StatusAnswered, repeated: RepeatedMessage) -> None:
+    """The terminal repeated a response: the attempt's, an older payment's, or a stranger's."""
+    body, header = repeated.body, repeated.header
+    if not isinstance(body, PaymentResponse | ReversalResponse):
+        _inconclusive(turn, "the terminal repeated something else than a payment")
+    elif not turn.state.ask_for_last or _about_attempt(turn, repeated):
+        replies.take(turn, header, body, event.poi_owner, direct=False)
+        if turn.state.unknown:
+            _ask_for_last(turn)  # the other question may bring more
+    elif event.repeated_of is None:
+        turn.record(session.foreign(turn, header.service_id or "", body))
+        _inconclusive(turn, "the terminal's last transaction is not of this journal")
+    elif not _same_terminal(turn):
+        _inconclusive(turn, "it is not certain that this is the terminal that was asked")
+    elif not _older(turn, event.repeated_of, body) or _was_there(turn):
+        _inconclusive(turn, "the terminal's last transaction is an earlier attempt")
+    else:
+        message = f"the terminal's last transaction is payment {event.repeated_of}: it never had it"
+        outcome.did_not_happen(turn, Problem(ErrorCondition.NOT_FOUND, message))
+
+
+def _older(turn: Turn, owner: str, body: PaymentResponse | ReversalResponse) -> bool:
+    """Whether the terminal's last transaction, of the payment `owner`, is older than the attempt.
+
+    A reversal is only ever asked for the terminal's last payment: that one is older than it.
+    """
+    if turn.state.reversing:
+        return (
+            owner == turn.payment.id and isinstance(body, PaymentResponse) and body.response.success
+        )
+    return owner != turn.payment.id
+
+
+def _same_terminal(turn: Turn) -> bool:
+    """Whether who answers is surely the terminal that the attempt was sent to (money rule 4).
+
+    It is, as long as that session lasts. After that only a Login shows a serial number: where the
+    last one came from another terminal, or was sent by an earlier life, somebody else may answer.
+    """
+    return turn.state.logged_in or not turn.attempt.session_lost
+
+
+def _was_there(turn: Turn) -> bool:
+    """Whether the terminal has shown that it had the attempt, if only by a wrong answer."""
+    payment = turn.payment
+    error = payment.reversal.error if payment.reversal is not None else payment.error
+    return error is not None and error.condition in replies.WRONG_ANSWERS
 
 
 def _not_found(turn: Turn) -> None:
@@ -69,7 +121,7 @@ def _not_found(turn: Turn) -> None:
     since = turn.state.not_found_at
     if turn.state.phase is Phase.PAYING:
         status.ask_later(turn, status.SLOW_INTERVAL)
-    elif turn.attempt.session_lost or turn.payment.error is not None:
+    elif turn.attempt.session_lost or _was_there(turn):
         _inconclusive(turn, "the terminal knew of it, or lost its session since")
     elif since is None:
         turn.change(not_found_at=now)
@@ -78,13 +130,23 @@ def _not_found(turn: Turn) -> None:
         status.ask_later(turn, since + NOT_FOUND_APART - now)
     else:
         error = Problem(ErrorCondition.NOT_FOUND, "the terminal never had it")
-        outcome.finish(turn, PaymentState.FAILED, error)
+        outcome.did_not_happen(turn, error)
 
 
 def _inconclusive(turn: Turn, message: str) -> None:
-    """The terminal speaks, but does not say what became of the attempt."""
-    status.not_known(turn, turn.payment.error or Problem("Unknown", message))
-    status.ask_later(turn, status.SLOW_INTERVAL)
+    """The terminal speaks, but does not say what became of the attempt: ask the other question."""
+    first = turn.payment.reversal.error if turn.payment.reversal else turn.payment.error
+    status.not_known(turn, first or Problem("Unknown", message))
+    asked_for_last = turn.state.ask_for_last
+    turn.change(ask_for_last=False)
+    if not asked_for_last:
+        _ask_for_last(turn)
+    status.ask_later(turn, status.SLOW_INTERVAL if asked_for_last else None)
+
+
+def _ask_for_last(turn: Turn) -> None:
+    """Ask the other question next, unless the attempt may not have been read yet (rule 4)."""
+    turn.change(ask_for_last=not turn.state.post_open)
 
 
 def status_failed(turn: Turn, event: StatusFailed) -> None:
@@ -104,7 +166,7 @@ def _try_later(turn: Turn, message: str) -> None:
     give_up_at = turn.state.give_up_at
     if give_up_at is None or turn.now.monotonic >= give_up_at:
         turn.change(logged_in=False)
-        outcome.finish(turn, PaymentState.FAILED, Problem(turn.attempt.refused or "", message))
+        outcome.did_not_happen(turn, Problem(turn.attempt.refused or "", message))
     else:
         status.ask_later(turn)
 
@@ -133,3 +195,24 @@ def login_failed(turn: Turn, event: LoginFailed) -> None:
         turn.change(phase=Phase.DOUBT)
         status.not_known(turn)
         status.ask_later(turn)
+
+
+def resolve_asked(turn: Turn, event: ResolveAsked) -> None:
+    """A person says what became of an unknown payment; the terminal's own answer still wins.
+
+    Of an unknown reversal too: `approved`, the payment stands; `failed`, it was reversed.
+    """
+    payment = turn.payment
+    if event.payment_id != payment.id or (payment.reversal is not None and not payment.unknown):
+        turn.refuse("not_unknown", f"payment {event.payment_id} is not unknown")
+    elif not turn.state.unknown:
+        turn.refuse("lane_busy", "the terminal says that the payment still runs")
+    else:
+        resolved = Resolved(event.uid, event.note, turn.utc)
+        if payment.reversal is None:
+            outcome.finish(turn, state=PaymentState(event.state), resolved=resolved)
+        elif event.state == "approved":
+            error = Problem("Resolved", "the payment stands")
+            outcome.end_reversal(turn, error, resolved=resolved)
+        else:
+            outcome.end_reversal(turn, None, resolved=resolved)

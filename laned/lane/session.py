@@ -1,12 +1,15 @@
 """The login session: Login, Logout, and the orderly stop. Source: protocol, section Session."""
 
 from laned import __version__
-from laned.lane.effects import TerminalSeen
+from laned.lane.effects import Acknowledged, ForeignSeen, Surveyed, TerminalSeen
 from laned.lane.events import (
+    JournalAcknowledged,
     LoginAnswered,
     LoginFailed,
     LogoutAsked,
     LogoutEnded,
+    StatusAnswered,
+    StatusFailed,
     StopAsked,
     TimePassed,
 )
@@ -16,12 +19,76 @@ from laned.nexo.messages import (
     DEFAULT_INTEGRATION,
     LIGHT_INTEGRATION,
     Category,
+    ErrorCondition,
     LoginRequest,
     LogoutRequest,
+    PaymentResponse,
+    ReversalResponse,
+    TransactionStatusRequest,
 )
 
 OTHER_TERMINAL = "other_terminal"
 BACKOFF_LIMIT = 30.0  # seconds between two Logins at the most
+
+
+def survey(turn: Turn, _: object = None) -> None:
+    """A new journal: ask for the terminal's last transaction before any Login (money rule 11).
+
+    A Login would reset a terminal that may still be at work on a payment of the lost journal.
+    """
+    timeout = turn.state.config.terminal.status_timeout
+    asking = turn.send(Category.TRANSACTION_STATUS, TransactionStatusRequest(), timeout=timeout)
+    turn.change(asking=asking, ask_at=None)
+
+
+def survey_due(turn: Turn, _: TimePassed) -> None:
+    """Ask (again)."""
+    if turn.state.ask_at is not None and turn.now.monotonic >= turn.state.ask_at:
+        survey(turn)
+
+
+def surveyed(turn: Turn, event: StatusAnswered) -> None:
+    """Any answer but Busy ends the survey; a transaction is noted as foreign."""
+    if event.service_id != turn.state.asking:
+        return
+    condition, repeated = event.response.response.error_condition, event.response.repeated
+    if condition in (ErrorCondition.BUSY, ErrorCondition.IN_PROGRESS):
+        turn.change(reason="terminal_busy")
+        survey_later(turn)
+        return
+    if repeated is not None and isinstance(repeated.body, PaymentResponse | ReversalResponse):
+        turn.record(foreign(turn, repeated.header.service_id or "", repeated.body))
+    turn.record(Surveyed())
+    turn.change(asking=None)
+    log_in(turn)
+
+
+def survey_failed(turn: Turn, event: StatusFailed) -> None:
+    """The terminal does not answer."""
+    if event.service_id == turn.state.asking:
+        turn.change(reason="unreachable")
+        survey_later(turn)
+
+
+def survey_later(turn: Turn) -> None:
+    """Ask again, each time twice as late."""
+    first = turn.state.config.terminal.retry_interval
+    wait = min(max(turn.state.login_backoff, first), BACKOFF_LIMIT)
+    turn.change(asking=None, ask_at=turn.now.monotonic + wait, login_backoff=wait * 2)
+
+
+def foreign(
+    turn: Turn, service_id: str, response: PaymentResponse | ReversalResponse
+) -> ForeignSeen:
+    """A transaction of the terminal that is in no payment of this journal."""
+    poi = response.poi_transaction
+    return ForeignSeen(
+        seen_at=turn.utc,
+        serial=turn.state.terminal.serial_number,
+        service_id=service_id,
+        poi_transaction=poi.transaction_id if poi else None,
+        response=response,
+    )
 
 
 def log_in(turn: Turn, _: object = None) -> None:
@@ -36,7 +103,8 @@ def log_in_again(turn: Turn) -> None:
 
     Money rule 5. A Login resets the terminal, so what it knew of the attempt proves nothing later.
     """
-    turn.change_attempt(session_lost=True)
+    if not turn.attempt.session_lost:
+        turn.change_attempt(session_lost=True)
     _send_login(turn)
     turn.change(phase=Phase.RELOGIN, ask_at=None, abort_at=None, retry_at=None)
 
@@ -78,7 +146,9 @@ def admitted(turn: Turn, event: LoginAnswered) -> str:
 def logged_in(turn: Turn, event: LoginAnswered) -> None:
     """The session is there, or is tried again later."""
     reason = admitted(turn, event)
-    if reason:
+    if turn.state.stopping:
+        leave(turn)
+    elif reason:
         go_offline(turn, reason)
     else:
         turn.change(phase=Phase.READY)
@@ -86,7 +156,10 @@ def logged_in(turn: Turn, event: LoginAnswered) -> None:
 
 def login_failed(turn: Turn, event: LoginFailed) -> None:
     """The terminal did not answer the Login."""
-    go_offline(turn, "unreachable")
+    if turn.state.stopping:
+        leave(turn)
+    else:
+        go_offline(turn, "unreachable")
 
 
 def go_offline(turn: Turn, reason: str) -> None:
@@ -143,11 +216,18 @@ def leave(turn: Turn, _: StopAsked | None = None) -> None:
         turn.change(phase=Phase.STOPPED, reason="stopped")
 
 
-def leave_after_logout(turn: Turn, _: StopAsked) -> None:
-    """Stop as soon as the Logout that is out is over."""
+def leave_soon(turn: Turn, _: StopAsked) -> None:
+    """Stop as soon as the Login or Logout that is out is over."""
     turn.change(stopping=True)
 
 
 def leave_to_the_terminal(turn: Turn, _: StopAsked) -> None:
     """Stop in the middle of a payment: no Abort, no Logout; the next start asks (money rule 12)."""
     turn.change(stopping=True, phase=Phase.STOPPED, reason="stopped", ask_at=None, abort_at=None)
+
+
+def acknowledged(turn: Turn, _: JournalAcknowledged) -> None:
+    """Payments may be taken again."""
+    if turn.state.journal == "new":
+        turn.change(journal="ok")
+        turn.record(Acknowledged())

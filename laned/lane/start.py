@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from laned.config import Config
+from laned.lane.abort import ABORTS
 from laned.lane.effects import PaymentChanged, Record
 from laned.lane.events import Moment
 from laned.lane.payment import Attempt, Payment, PaymentState, Problem
@@ -14,9 +15,16 @@ from laned.lane.turn import Step
 
 
 class Past(Struct, frozen=True, kw_only=True):
-    """What the journal hands over: the first unused ServiceID and the payment left unfinished."""
+    """What the journal hands over: the first unused ServiceID and the payment left unfinished.
+
+    `surveyed`: whether the terminal's last transaction was asked for when the journal was new.
+    `journal`: ok, new (in place of a lost one, and nobody has acknowledged it), or why it cannot be
+    used: full, read_only, corrupt.
+    """
 
     next_service_id: int
+    surveyed: bool = True
+    journal: str = "ok"
     payment: Payment | None = None
     attempt: Attempt | None = None
 
@@ -25,8 +33,9 @@ def start(config: Config, past: Past, now: Moment) -> Step:
     """The first state of a life, and what has to be recorded before anybody is told of it.
 
     A payment that was still pending ends `aborted`: nothing was sent. One whose newest attempt the
-    terminal itself refused ends `failed`. One that has any other attempt is in doubt: the terminal
-    is asked, and no Login is sent before it has answered (money rule 5).
+    terminal itself refused ends `failed`, and such a reversal `refused`. One that has any other
+    attempt is in doubt: the terminal is asked, and no Login is sent before it has answered (money
+    rule 5).
     """
     utc = now.wall.astimezone(UTC)
     state = LaneState(
@@ -37,19 +46,21 @@ def start(config: Config, past: Past, now: Moment) -> Step:
         service_ids=ServiceIDs(past.next_service_id, past.next_service_id),
         terminal=Terminal(address=config.terminal.address),
         login_at=now.monotonic,
+        journal=past.journal,
     )
+    if past.journal not in ("ok", "new"):
+        broken = msgspec.structs.replace(state, phase=Phase.BROKEN, reason="journal", login_at=None)
+        return Step(state=broken)
     payment = past.payment
+    if payment is None and not past.surveyed:
+        survey = msgspec.structs.replace(
+            state, phase=Phase.SURVEY, login_at=None, ask_at=now.monotonic
+        )
+        return Step(state=survey)
     if payment is None:
         return Step(state=state)
     if past.attempt is None or past.attempt.refused is not None:
-        if past.attempt is None:
-            ending = PaymentState.ABORTED
-            error = Problem("Restarted", "the daemon stopped before the payment was confirmed")
-        else:
-            ending = PaymentState.FAILED
-            condition = past.attempt.refused or ""
-            error = Problem(condition, "the daemon stopped between two attempts")
-        ended = msgspec.structs.replace(payment, state=ending, error=error, updated_at=utc)
+        ended = msgspec.structs.replace(_ended(payment, past.attempt), updated_at=utc)
         state = msgspec.structs.replace(state, settled=ended)
         return Step(state=state, effects=(Record(PaymentChanged(ended)),))
     doubt = msgspec.structs.replace(
@@ -59,7 +70,20 @@ def start(config: Config, past: Past, now: Moment) -> Step:
         payment=payment,
         attempt=past.attempt,
         sent=True,
+        aborts_left=ABORTS if payment.abort_requested else 0,
         login_at=None,
         ask_at=now.monotonic,
     )
     return Step(state=doubt)
+
+
+def _ended(payment: Payment, attempt: Attempt | None) -> Payment:
+    """The payment as it ends when nothing of it is at the terminal."""
+    if attempt is None:
+        error = Problem("Restarted", "the daemon stopped before the payment was confirmed")
+        return msgspec.structs.replace(payment, state=PaymentState.ABORTED, error=error)
+    error = Problem(attempt.refused or "", "the daemon stopped between two attempts")
+    if payment.reversal is None:
+        return msgspec.structs.replace(payment, state=PaymentState.FAILED, error=error)
+    reversal = msgspec.structs.replace(payment.reversal, state="refused", error=error)
+    return msgspec.structs.replace(payment, reversal=reversal)

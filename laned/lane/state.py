@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from laned.config import Config
-from laned.lane.payment import Attempt, Order, Payment, PaymentState
+from laned.lane.payment import Attempt, Order, Payment, ReversalOrder
 
 SERVICE_ID_LIMIT = 10_000_000_000  # ten digits: the header's limit
 SERVICE_ID_BLOCK = 100  # ServiceIDs reserved by one write to the journal
@@ -26,6 +26,8 @@ class Phase(StrEnum):
     RETRYING = "retrying"  # the newest attempt was refused, the next one waits
     DOUBT = "doubt"  # an attempt may have been done; TransactionStatus asks
     RELOGIN = "relogin"  # a Login is out because a TransactionStatus said there is no session
+    SURVEY = "survey"  # a new journal: the terminal is asked for its last transaction first
+    BROKEN = "broken"  # the journal cannot be used: nothing is sent, payments are refused
     STOPPED = "stopped"  # nothing more is sent; the daemon may end
 
 
@@ -90,6 +92,13 @@ class Hardware(Struct, frozen=True, kw_only=True):
     buttons: str = "off"
 
 
+class Verdict(Struct, frozen=True):
+    """A payment that a person has resolved, and its attempt, whose own answer may still come."""
+
+    payment: Payment
+    attempt: Attempt
+
+
 class LaneState(Struct, frozen=True, kw_only=True):
     """Everything that is true of the lane now. Times ending in `_at` are monotonic seconds."""
 
@@ -105,11 +114,13 @@ class LaneState(Struct, frozen=True, kw_only=True):
 
     # the payment that is not final, and what was asked and tried for it
     payment: Payment | None = None
-    order: Order | None = None
+    order: Order | ReversalOrder | None = None
     attempt: Attempt | None = None
     sent: bool = False  # the attempt's last byte has left
+    post_open: bool = False  # the attempt's own connection may still bring its answer
     running: bool = True  # the terminal said so last, or has not been silent yet
     asking: str | None = None  # ServiceID of the TransactionStatus that is out
+    ask_for_last: bool = False  # the next question is what the terminal's last transaction was
     not_found_at: float | None = None  # since when the terminal says that it knows no such attempt
     sessions_missing: int = 0  # how often the payment was refused for want of a session
     aborts_left: int = 0
@@ -121,6 +132,7 @@ class LaneState(Struct, frozen=True, kw_only=True):
     prompt: Prompt | None = None  # open
     closed: Prompt | None = None  # the one that was closed last
     settled: Payment | None = None  # the payment that became final last
+    verdicts: tuple[Verdict, ...] = ()
 
     logged_in: bool = False  # a Login of this run succeeded, and nothing said otherwise since
     stopping: bool = False
@@ -147,13 +159,23 @@ class LaneState(Struct, frozen=True, kw_only=True):
     @property
     def unknown(self) -> bool:
         """Whether the terminal may have done the payment and does not say."""
-        return self.payment is not None and self.payment.state is PaymentState.UNKNOWN
+        return self.payment is not None and self.payment.unknown
+
+    @property
+    def reversing(self) -> bool:
+        """Whether what is unfinished is the reversal of an approved payment."""
+        return self.payment is not None and self.payment.reversal is not None
+
+    @property
+    def aborting(self) -> bool:
+        """Whether the unfinished payment is to end; a reversal runs on, whatever was asked once."""
+        return self.payment is not None and self.payment.abort_requested and not self.reversing
 
     @property
     def session(self) -> SessionState:
         """The session's state as the till sees it."""
         match self.phase:
-            case Phase.OFFLINE | Phase.STOPPED:
+            case Phase.OFFLINE | Phase.SURVEY | Phase.BROKEN | Phase.STOPPED:
                 return SessionState.OFFLINE
             case Phase.LOGGING_IN:
                 return SessionState.LOGGING_IN

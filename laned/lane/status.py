@@ -1,6 +1,8 @@
 """TransactionStatus: asking the terminal what became of the newest attempt (money rule 3)."""
 
-from laned.lane.payment import PaymentState, Problem
+import msgspec
+
+from laned.lane.payment import Attempt, PaymentState, Problem
 from laned.lane.state import Phase
 from laned.lane.turn import Turn
 from laned.nexo.messages import Category, MessageReference, TransactionStatusRequest
@@ -9,16 +11,13 @@ SLOW_INTERVAL = 30.0  # seconds between questions whose answer will hardly chang
 
 
 def ask(turn: Turn) -> None:
-    """Ask after the newest attempt, by its ServiceID, at the terminal that it was sent to."""
+    """Ask after the newest attempt, by its ServiceID, at the terminal that it was sent to.
+
+    Or, where that has not helped, what the terminal's last transaction was (money rule 4).
+    """
     attempt = turn.attempt
-    request = TransactionStatusRequest(
-        reference=MessageReference(
-            category=Category.PAYMENT,
-            service_id=attempt.service_id,
-            sale_id=attempt.sale_id,
-            poi_id=attempt.poi_id,
-        )
-    )
+    last = turn.state.ask_for_last
+    request = TransactionStatusRequest(reference=None if last else reference_to(attempt))
     timeout = turn.state.config.terminal.status_timeout
     asking = turn.send(Category.TRANSACTION_STATUS, request, timeout=timeout, attempt=attempt)
     turn.change(asking=asking, ask_at=None)
@@ -26,8 +25,20 @@ def ask(turn: Turn) -> None:
 
 def ask_later(turn: Turn, seconds: float | None = None) -> None:
     """Ask (again) in `seconds`, by default after terminal.retry_interval."""
+    if turn.state.phase is Phase.RELOGIN:
+        return  # asked as soon as the Login that is out is over
     wait = turn.state.config.terminal.retry_interval if seconds is None else seconds
     turn.change(asking=None, ask_at=turn.now.monotonic + wait)
+
+
+def reference_to(attempt: Attempt) -> MessageReference:
+    """The attempt's request, named as a TransactionStatus or Abort names it."""
+    return MessageReference(
+        category=attempt.category,
+        service_id=attempt.service_id,
+        sale_id=attempt.sale_id,
+        poi_id=attempt.poi_id,
+    )
 
 
 def in_doubt(turn: Turn) -> None:
@@ -42,6 +53,12 @@ def in_doubt(turn: Turn) -> None:
 def not_known(turn: Turn, error: Problem | None = None) -> None:
     """Say that the outcome is not known, and why if there is more to say than silence."""
     turn.change(running=False)
+    reversal = turn.payment.reversal
+    if reversal is not None:
+        told = msgspec.structs.replace(reversal, state="unknown", error=error or reversal.error)
+        if told != reversal:
+            turn.change_payment(reversal=told)
+        return
     error = error or turn.payment.error
     if not turn.state.unknown or error != turn.payment.error:
         turn.change_payment(state=PaymentState.UNKNOWN, error=error)
@@ -49,6 +66,16 @@ def not_known(turn: Turn, error: Problem | None = None) -> None:
 
 def runs(turn: Turn) -> None:
     """The terminal says that it is still at it."""
-    turn.change(running=True, not_found_at=None)
-    if turn.state.unknown:
+    turn.change(running=True, not_found_at=None, ask_for_last=False)
+    processing(turn)
+
+
+def processing(turn: Turn) -> None:
+    """Say that the outcome is being worked on, if it was said to be unknown."""
+    if not turn.state.unknown:
+        return
+    reversal = turn.payment.reversal
+    if reversal is not None:
+        turn.change_payment(reversal=msgspec.structs.replace(reversal, state="processing"))
+    else:
         turn.change_payment(state=PaymentState.PROCESSING)

@@ -1,6 +1,6 @@
 """What falls due while a payment is unfinished."""
 
-from laned.lane import attempts, outcome, prompts, status
+from laned.lane import abort, attempts, outcome, prompts, status
 from laned.lane.events import TimePassed
 from laned.lane.payment import PaymentState, Problem
 from laned.lane.turn import Turn
@@ -11,7 +11,7 @@ def confirmation_due(turn: Turn, _: TimePassed) -> None:
     if prompts.expired(turn):
         prompts.close(turn, answer=False, by="timeout")
         error = Problem("ConfirmTimeout", "nobody confirmed the payment")
-        outcome.finish(turn, PaymentState.ABORTED, error)
+        outcome.finish(turn, state=PaymentState.ABORTED, error=error)
 
 
 def payment_due(turn: Turn, _: TimePassed) -> None:
@@ -21,9 +21,9 @@ def payment_due(turn: Turn, _: TimePassed) -> None:
         prompts.close(turn, answer=False, by="timeout")
     if _due(turn.state.abort_at, now):
         if turn.state.prompt is None:
-            attempts.send_abort(turn)
+            abort.send_abort(turn)
         else:  # an open InputRequest must be answered, not aborted: look again when it is
-            turn.change(abort_at=now + attempts.ABORT_INTERVAL)
+            turn.change(abort_at=now + abort.ABORT_INTERVAL)
     if _due(turn.state.ask_at, now):
         status.ask(turn)
     if _due(turn.state.retry_at, now):

@@ -93,6 +93,12 @@ class Turn:
         self.record(PaymentChanged(payment))
         return payment
 
+    def change_resolved(self, resolved: Payment, **changes: Any) -> None:
+        """Replace fields of a final payment that a person resolved, and record it."""
+        payment = msgspec.structs.replace(resolved, updated_at=self.utc, **changes)
+        self.change(settled=payment)
+        self.record(PaymentChanged(payment))
+
     def change_attempt(self, **changes: Any) -> None:
         """Replace fields of the newest attempt, and record it."""
         attempt = msgspec.structs.replace(self.attempt, **changes)

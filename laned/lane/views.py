@@ -6,7 +6,6 @@ from typing import Literal
 from msgspec import Struct
 
 from laned import __version__
-from laned.lane.payment import PaymentState
 from laned.lane.state import (
     AnsweredBy,
     Hardware,
@@ -114,6 +113,10 @@ def own_text(state: LaneState) -> Text | None:
     match state.phase:
         case Phase.OFFLINE:
             return "please_wait" if state.reason == "starting" else "offline"
+        case Phase.SURVEY:
+            return "offline" if state.reason == "unreachable" else "checking"
+        case Phase.BROKEN:
+            return "out_of_service"
         case Phase.LOGGING_IN:
             return "please_wait"
         case Phase.LOGGING_OUT | Phase.LOGGED_OUT:
@@ -129,6 +132,8 @@ def own_text(state: LaneState) -> Text | None:
             return "checking"
         case Phase.RETRYING | Phase.RELOGIN:
             return "please_wait"
+        case Phase.READY if state.journal == "new":
+            return "out_of_service"  # until a person has acknowledged it
         case Phase.READY:
             return None if state.shown.lines else "welcome"
         case _:
@@ -140,7 +145,7 @@ def _in_doubt(state: LaneState) -> bool:
     if state.attempt is not None and state.attempt.refused is not None:
         return False
     assert state.payment is not None
-    return state.payment.state is PaymentState.UNKNOWN or not state.shown.lines
+    return state.unknown or not state.shown.lines
 
 
 def display(state: LaneState) -> DisplayView:

@@ -1,6 +1,6 @@
 """What people want: tills by the API, customers and attendants by the buttons."""
 
-from laned.lane import attempts, prompts
+from laned.lane import abort, attempts, outcome, prompts
 from laned.lane.buttons import Meaning, meaning
 from laned.lane.events import AbortAsked, ButtonPressed, ConfirmAsked, PaymentAsked, PromptAnswered
 from laned.lane.state import AnsweredBy, Phase
@@ -8,7 +8,7 @@ from laned.lane.turn import Turn
 
 
 def refuse_payment(turn: Turn, event: PaymentAsked) -> None:
-    """Another payment is unfinished."""
+    """Another payment or reversal is unfinished."""
     if turn.state.unknown:
         turn.refuse("outcome_unknown", "the outcome of another payment is not known yet")
     else:
@@ -25,7 +25,7 @@ def button_pressed(turn: Turn, event: ButtonPressed) -> None:
         case Meaning.CANCEL:
             _cancel(turn, "button")
         case Meaning.ABORT:
-            attempts.request_abort(turn)
+            abort.request_abort(turn)
         case Meaning.APPROVE:
             prompts.close(turn, answer=True, by="button")
         case Meaning.DECLINE:
@@ -58,14 +58,14 @@ def confirm_asked(turn: Turn, event: ConfirmAsked) -> None:
 def abort_asked(turn: Turn, event: AbortAsked) -> None:
     """A till wants the payment to end; what becomes of it is the terminal's to say."""
     prompt = turn.state.prompt
-    if event.payment_id != turn.payment.id:
+    if event.payment_id != turn.payment.id or turn.state.reversing:
         turn.refuse("not_abortable", f"payment {event.payment_id} is not running")
     elif turn.state.phase is Phase.PENDING:
         _cancel(turn, "till")
     elif prompt is not None and prompt.kind == "signature":
         prompts.close(turn, answer=False, by="till")
     else:
-        attempts.request_abort(turn)
+        abort.request_abort(turn)
 
 
 def _start(turn: Turn, by: AnsweredBy) -> None:
@@ -75,4 +75,4 @@ def _start(turn: Turn, by: AnsweredBy) -> None:
 
 def _cancel(turn: Turn, by: AnsweredBy) -> None:
     prompts.close(turn, answer=False, by=by)
-    attempts.cancel(turn)
+    outcome.cancel(turn)

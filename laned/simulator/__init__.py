@@ -8,13 +8,14 @@ from laned.simulator.app import simulator_app
 from laned.simulator.ledger import Ledger, State, Transaction
 from laned.simulator.listener import callback_client
 from laned.simulator.record import Received
-from laned.simulator.scenarios import SCENARIOS, Scenario
+from laned.simulator.scenarios import SCENARIOS, Mishap, Scenario
 from laned.simulator.settings import Settings
 from laned.simulator.terminal import Terminal
 
 __all__ = [
     "SCENARIOS",
     "Ledger",
+    "Mishap",
     "Received",
     "Scenario",
     "Settings",

@@ -30,7 +30,8 @@ def simulator_app(terminal: Terminal) -> App:
 
     200 and 204 as the terminal answers; 400 no nexo message, 404 wrong path, 405 no POST,
     408 slow body, 413 large body, 503 powered off or not running. When the terminal gives no
-    answer at all (it lost power), nothing is sent until the client hangs up.
+    answer at all (it lost power), nothing is sent until the client hangs up. Where the connection
+    breaks, an answer begins and is broken off: an application cannot hang up in another way.
     """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,6 +40,10 @@ def simulator_app(terminal: Terminal) -> App:
         try:
             reply = await _reply(terminal, scope, receive)
         except _GoneError:
+            return
+        if reply.cut:
+            headers = [(b"content-length", b"1")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
             return
         headers = [(b"content-length", str(len(reply.body)).encode())]
         if reply.status == 204:

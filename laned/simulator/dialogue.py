@@ -15,7 +15,7 @@ from laned.simulator.ledger import Ledger, State, Transaction
 from laned.simulator.listener import Origin
 from laned.simulator.panel import Panel
 from laned.simulator.receipts import Slip
-from laned.simulator.scenarios import Ending, Scenario
+from laned.simulator.scenarios import Ending, Mishap, Scenario
 from laned.simulator.wire import Message
 
 
@@ -58,6 +58,8 @@ class Dialogue:
         """Whether an InputRequest waits for its answer: then an abort is forbidden."""
         self.reversible: Reversible | None = None
         """What could be reversed after it."""
+        self.mishap: Mishap | None = None
+        """What keeps its response from the till."""
         self._panel = panel
         self._ledger = ledger
         self._remember = remember
@@ -96,6 +98,7 @@ class Payment(Dialogue):
     ) -> None:
         super().__init__(request, origin, panel, ledger, remember)
         self.transaction = transaction
+        self.mishap = scenario.mishap
         self._scenario = scenario
         self._abort = trio.Event()
         self._approval_code = f"{panel.rng.randrange(1_000_000):06d}"
@@ -190,6 +193,8 @@ class Payment(Dialogue):
         else:
             used = self._slip(approved=False) if state is State.DECLINED else None
             self._decide(self._answer(compose.failure(condition, text), used))
+        if self.mishap in (Mishap.REBOOT, Mishap.AMNESIA):
+            return  # it goes dark before anybody sees how it ended
         await self._panel.show(self.origin, shown)
         await trio.sleep(self._panel.taken(self._scenario.result_time))
         if self._card_in:

@@ -52,19 +52,21 @@ class Record:
 
     def received(self, message: Message, raw: bytes) -> None:
         """The till sent a request."""
+        reference = message.find("MessageReference", "ServiceID")
         self.requests.append(
             Received(
                 category=message.category,
                 service_id=message.service_id,
                 sale_id=message.sale_id,
                 poi_id=message.poi_id,
-                reference=message.find("MessageReference", "ServiceID"),
+                reference=reference,
                 transaction_id=message.find("SaleData/SaleTransactionID", "TransactionID"),
                 at=trio.current_time(),
                 raw=raw,
             )
         )
-        self.say(f"till: {message.category} {message.service_id}")
+        about = f" about {reference}" if reference else ""
+        self.say(f"till: {message.category} {message.service_id}{about}")
 
     async def until(self, view: Callable[[], bool]) -> None:
         """Wait until the view is true; looked at after every change, so none is missed."""

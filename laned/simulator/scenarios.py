@@ -16,6 +16,17 @@ class Ending(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Mishap(StrEnum):
+    """What happens to the terminal once the outcome is in the books and before the till has it."""
+
+    CUT = "cut"
+    """The connection breaks as the response is to be sent."""
+    REBOOT = "reboot"
+    """It restarts, and still knows its responses then."""
+    AMNESIA = "amnesia"
+    """It restarts, and knows nothing of what was."""
+
+
 class Scenario(Struct, frozen=True):
     """One way a payment can go. Times are seconds at speed 1, varied by a tenth."""
 
@@ -31,6 +42,7 @@ class Scenario(Struct, frozen=True):
     """The terminal asks for a signature, or sets SignatureBlock in light integration."""
     receipts: bool = True
     tip: Decimal = Decimal(0)
+    mishap: Mishap | None = None
     card_time: float = 2.0
     """How long the customer takes to present the card, or to press stop."""
     pin_time: float = 0.8
@@ -53,5 +65,8 @@ SCENARIOS: Mapping[str, Scenario] = {
         # Long enough at "Present card" for an abort to come.
         Scenario("aborted", ending=Ending.CANCELLED, card_time=120.0),
         Scenario("customer-cancel", ending=Ending.CANCELLED),
+        Scenario("lost-response", mishap=Mishap.CUT),
+        Scenario("reboot", mishap=Mishap.REBOOT),
+        Scenario("reboot-forgets", mishap=Mishap.AMNESIA),
     )
 }

@@ -24,7 +24,7 @@ from laned.simulator.memory import Memory, asked_for, names
 from laned.simulator.panel import Panel
 from laned.simulator.record import Received, Record
 from laned.simulator.reversal import Reversal, not_reversible
-from laned.simulator.scenarios import SCENARIOS, Scenario
+from laned.simulator.scenarios import SCENARIOS, Mishap, Scenario
 from laned.simulator.settings import Settings
 from laned.simulator.wire import Message
 
@@ -38,6 +38,8 @@ class Reply(Struct, frozen=True):
 
     status: int
     body: bytes = b""
+    cut: bool = False
+    """The connection breaks before the message has come."""
 
 
 class Terminal:
@@ -358,6 +360,8 @@ class Terminal:
         self._running = dialogue
         self._start(self._carry_out, dialogue)
         await dialogue.answered.wait()
+        if dialogue.mishap is not None:
+            return Reply(200, cut=True)
         assert dialogue.response is not None
         return self._reply(dialogue.request, dialogue.response)
 
@@ -371,6 +375,11 @@ class Terminal:
                 self.settings.busy_after_payment
             )
             dialogue.answered.set()
-            self.record.say(f"answered {dialogue.request.category} {dialogue.request.service_id}")
-        if self.session is not None and not dialogue.scope.cancelled_caught:
+            told = "answered" if dialogue.mishap is None else "cut off before answering"
+            self.record.say(f"{told} {dialogue.request.category} {dialogue.request.service_id}")
+        if dialogue.scope.cancelled_caught:
+            return
+        if dialogue.mishap in (Mishap.REBOOT, Mishap.AMNESIA):
+            await self.reboot(forget=dialogue.mishap is Mishap.AMNESIA)
+        elif self.session is not None:
             await self._welcome(self.session, IDLE_AFTER)

@@ -20,7 +20,7 @@ from laned.asgi import (
     stream_events,
 )
 from laned.config import Config
-from laned.journal import Journal, JournalError, Stored
+from laned.journal import AnyJournal, JournalError, Stored
 from laned.lane import events as ev
 from laned.lane import views
 from laned.lane.payment import Payment, PaymentState
@@ -36,6 +36,7 @@ from laned.till.routes import ROUTES, Route
 
 BODY_WITHIN: Final = 10.0  # seconds for a whole request to arrive
 RETRY_AFTER: Final = b"5"  # seconds; a session that is missing is tried for more often than that
+NOBODY: Final = 65534  # uid of a caller that the socket does not name
 PAGE: Final = 100  # payments in one answer, unless the till says otherwise
 MAX_PAGE: Final = 1000
 
@@ -67,7 +68,7 @@ class TillAPI:
         runner: Runner,
         config: Config,
         *,
-        journal: Journal,
+        journal: AnyJournal,
         offload: Offload,
         panel: Panel,
         buttons: VirtualButtons,
@@ -90,6 +91,9 @@ class TillAPI:
             "payments": self._payments,
             "abort": self._abort,
             "confirm": self._confirm,
+            "reversal": self._reversal,
+            "resolve": self._resolve,
+            "acknowledge": self._acknowledge,
             "prompt": self._prompt,
             "login": self._login,
             "logout": self._logout,
@@ -225,7 +229,7 @@ class TillAPI:
 
         def look(state: LaneState) -> Payment | None:
             nonlocal newest
-            for payment in (state.payment, state.settled):
+            for payment in (state.settled, state.payment):  # what is being reversed is in both
                 if payment is not None and payment.id == asked.name:
                     newest = payment
             return newest if newest is not None and newest.final else None
@@ -271,6 +275,26 @@ class TillAPI:
         await self._find(asked.name)
         _granted(await self._runner.handle(event))
         return answer(202, await self._find(asked.name))
+
+    async def _reversal(self, asked: Request) -> Answer:
+        body = bodies.read(asked.body, bodies.ReversalBody)
+        await self._find(asked.name)
+        event = ev.ReversalAsked(payment_id=asked.name, reason=body.reason)
+        _granted(await self._runner.handle(event))
+        return answer(202, await self._find(asked.name))
+
+    async def _resolve(self, asked: Request) -> Answer:
+        body = bodies.read(asked.body, bodies.ResolveBody)
+        await self._find(asked.name)
+        uid = asked.peer.uid if asked.peer is not None else NOBODY
+        event = ev.ResolveAsked(payment_id=asked.name, state=body.state, note=body.note, uid=uid)
+        _granted(await self._runner.handle(event))
+        return answer(200, await self._find(asked.name))
+
+    async def _acknowledge(self, asked: Request) -> Answer:
+        bodies.read(asked.body, bodies.RequestBody)
+        _granted(await self._runner.handle(ev.JournalAcknowledged()))
+        return answer(200, views.lane(self._runner.state))
 
     async def _prompt(self, asked: Request) -> Answer:
         body = bodies.read(asked.body, bodies.PromptBody)

@@ -2,7 +2,7 @@
 
 import re
 from decimal import Decimal
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -10,10 +10,12 @@ from msgspec import Meta, Struct
 from laned.config import Config, Currency, decimals
 from laned.journal import hash_of
 from laned.lane.payment import Confirm, Order, PaymentKind
+from laned.nexo.messages import ReversalReason
 from laned.till.problems import ProblemError
 
 MAX_BODY: Final = 64 * 1024
 MAX_REFERENCE: Final = 64
+MAX_NOTE: Final = 500
 MAX_PRESS: Final = 60.0  # seconds
 
 # What "$" means after a line feed differs between Python and JSON Schema; this does not.
@@ -60,6 +62,19 @@ class PromptBody(RequestBody, frozen=True, kw_only=True):
     """`POST /v1/prompts/{id}`."""
 
     confirmed: bool
+
+
+class ReversalBody(RequestBody, frozen=True, kw_only=True):
+    """`POST /v1/payments/{id}/reversal`; Malfunction: the product did not drop."""
+
+    reason: ReversalReason
+
+
+class ResolveBody(RequestBody, frozen=True, kw_only=True):
+    """`POST /v1/payments/{id}/resolve`: a person's verdict on an unknown payment."""
+
+    state: Literal["approved", "failed"]
+    note: Annotated[str, Meta(min_length=1, max_length=MAX_NOTE)]
 
 
 class LogoutBody(RequestBody, frozen=True, kw_only=True):

@@ -17,6 +17,8 @@ Code = Literal[
     "outcome_unknown",
     "not_abortable",
     "not_pending",
+    "not_reversible",
+    "not_unknown",
     "prompt_closed",
     "terminal_refused",
     "too_large",

@@ -1,5 +1,7 @@
 """Whether a play ended as it should is judged by all who know."""
 
+import subprocess
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +14,7 @@ from laned.demo.plays import PLAYS, Outcome, faults
 from laned.simulator import SCENARIOS, State, Transaction
 
 HAPPY = PLAYS["happy"]
+FORGETS = PLAYS["reboot-forgets"]
 DECLINED = PLAYS["declined"]
 
 
@@ -23,6 +26,7 @@ def payment(**changes: Any) -> dict[str, Any]:
         "state": "approved",
         "abort_requested": False,
         "signature": None,
+        "resolved": None,
         "poi_transaction": {"id": "77", "timestamp": "2026-01-01T12:00:00+01:00"},
     }
     return plain | changes
@@ -91,13 +95,50 @@ def test_the_terminal_must_have_nothing_to_complain_of() -> None:
     assert found == ["the terminal says that laned broke a rule: ServiceID 1 was used before"]
 
 
-def test_the_command_line_offers_what_can_be_played() -> None:
-    assert tuple(PLAYS) == cli.SCENARIOS
-    assert set(PLAYS) <= set(SCENARIOS)
+def test_what_a_person_resolves_is_judged_by_the_books_and_the_note() -> None:
+    resolved = {"by": 1000, "note": FORGETS.verdict, "at": "2026-01-01T12:00:00Z"}
+    told = payment(resolved=resolved, poi_transaction=None)
+    assert faults(FORGETS, outcome(told, entry())) == []
+    assert "nothing was charged" in "; ".join(faults(FORGETS, outcome(told)))
+    guessed = faults(FORGETS, outcome(payment(poi_transaction=None), entry()))
+    assert guessed == ["the payment's resolved is None"]
+    assert faults(HAPPY, outcome(payment(resolved=resolved), entry())) != []
+
+
+def test_the_command_line_knows_what_can_be_played(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tuple(PLAYS) == tuple(SCENARIOS)
+    for command in ("demo", "simulate"):
+        with pytest.raises(SystemExit, match="2"):
+            cli.main([command, "--scenario", "perhaps"])
+        said = capsys.readouterr().err
+        assert f"'perhaps' is none of {', '.join(PLAYS)}" in said
+
+
+def test_a_till_command_does_not_wait_for_heavy_imports() -> None:
+    look = "import sys; from laned.cli import _parser; _parser(); print(*sys.modules, sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", look], capture_output=True, text=True, check=True, timeout=30
+    )
+    loaded = set(done.stdout.split())
+    assert "laned.cli" in loaded
+    assert not loaded & {"trio", "httpx", "msgspec", "laned.simulator"}
 
 
 def test_lines_of_the_terminal_in_plain_words() -> None:
     assert words.of_terminal("till: Login 17") == ("laned", "logs in to the terminal")
+    assert words.of_terminal("till: TransactionStatus 17") == (
+        "laned",
+        "asks the terminal what it did last",
+    )
+    assert words.of_terminal("till: TransactionStatus 17 about 16") == (
+        "laned",
+        "asks the terminal what became of the payment",
+    )
+    assert words.of_terminal("cut off before answering Payment 17") == (
+        "terminal",
+        "is cut off before it can answer the PaymentRequest",
+    )
+    assert words.of_terminal("power off") == ("terminal", "restarts")
     assert words.of_terminal("till: Diagnosis 17") == ("laned", "sends Diagnosis")
     assert words.of_terminal("display: Enter PIN: **") == ("terminal", 'shows "Enter PIN: **"')
     assert words.of_terminal("abort of 17") == ("terminal", "aborts")

@@ -38,7 +38,30 @@ PHRASES = {
         "hears: payment demo-1 aborted: Aborted",
     ],
     "customer-cancel": ["hears: payment demo-1 aborted: Cancel", "stopped by the customer"],
+    "lost-response": [
+        "is cut off before it can answer the PaymentRequest",
+        "asks the terminal what became of the payment",
+        "hears: payment demo-1 approved: Mastercard Debit",
+        "exactly once, although the answer was",
+    ],
+    "reboot": [
+        "terminal  restarts",
+        "hears: payment demo-1 unknown",
+        '"Checking last payment"  38.00 SEK',
+        "refuses TransactionStatus: NotAllowed",
+        "hears: payment demo-1 approved: Mastercard Debit",
+        "exactly once, although the terminal",
+    ],
+    "reboot-forgets": [
+        "terminal  restarts",
+        "refuses TransactionStatus: NotFound",
+        "person    says so: POST /v1/payments/demo-1/resolve: approved, because",
+        "demo-1, 38.00 SEK: approved: by a person's word",
+        "unknown until a person said so",
+    ],
 }
+UNKNOWN = {"reboot", "reboot-forgets"}
+"""Here laned warns that the outcome is not known."""
 
 
 def start(*arguments: str, **environ: str) -> subprocess.Popen[bytes]:
@@ -75,7 +98,10 @@ def runs() -> Runs:
 @pytest.mark.parametrize("name", PHRASES)
 def test_each_scenario_ends_as_it_should(runs: Runs, name: str) -> None:
     status, out, err = runs[name]
-    assert (status, err) == (0, "")
+    warnings = err.splitlines()
+    assert (status, bool(warnings)) == (0, name in UNKNOWN), err
+    for warning in warnings:
+        assert warning.startswith("laned: WARNING:laned.lane:payment demo-1 38.00 SEK unknown")
     assert [phrase for phrase in PHRASES[name] if phrase not in out] == []
     assert "\x1b" not in out
     # The picture stands whole in its frame, in braille.

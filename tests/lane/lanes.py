@@ -1,246 +1,28 @@
-"""Lanes for tests: each is brought to where it is by real events, with a clock of its own."""
+"""Lanes for tests, in each phase."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
+from onelane import BEGIN as BEGIN
+from onelane import FIRST_SERVICE_ID as FIRST_SERVICE_ID
+from onelane import SERIAL as SERIAL
+from onelane import Lane as Lane
+from onelane import asks as asks
+from onelane import configuration as configuration
+from onelane import login as login
+from onelane import order as order
+from onelane import replace as replace
+from onelane import shows as shows
+from onelane import with_approve_button as with_approve_button
 
-from laned.config import ButtonConfig, TerminalConfig
 from laned.config import Config as Config
 from laned.lane import effects as fx
 from laned.lane import events as ev
-from laned.lane.machine import handle
-from laned.lane.payment import Order, Payment
-from laned.lane.start import Past, start
+from laned.lane.payment import Payment
+from laned.lane.start import Past
 from laned.lane.state import LaneState as LaneState
 from laned.lane.state import Phase as Phase
-from laned.lane.turn import Step
 from laned.nexo import messages as m
-
-SERIAL = "serial-1"
-BEGIN = datetime(2025, 6, 7, 8, 9, 10, tzinfo=UTC)
-FIRST_SERVICE_ID = 1000
-
-S = TypeVar("S", bound=msgspec.Struct)
-
-
-def configuration(**payment: Any) -> Config:
-    """A lane's configuration with these settings in [payment]."""
-    terminal = TerminalConfig(address="192.0.2.15:11000", poi_id="kiosk-7", sale_id="kassa-2")
-    config = Config(terminal=terminal)
-    return replace(config, payment=replace(config.payment, **payment))
-
-
-def with_approve_button(config: Config) -> Config:
-    """The configuration with an attendant's button."""
-    return replace(config, buttons=replace(config.buttons, approve=ButtonConfig(pin=5)))
-
-
-def replace(value: S, **changes: Any) -> S:
-    """`msgspec.structs.replace`."""
-    return msgspec.structs.replace(value, **changes)
-
-
-def order(payment_id: str = "a", amount: str = "100.00", **changes: Any) -> Order:
-    """What a till asks for."""
-    return Order(
-        **{
-            "id": payment_id,
-            "type": "payment",
-            "amount": Decimal(amount),
-            "currency": "SEK",
-            "fingerprint": f"{payment_id} {amount} {changes}",
-            **changes,
-        }
-    )
-
-
-class Lane:
-    """A lane, its clock, and everything that its steps asked for."""
-
-    def __init__(
-        self, config: Config | None = None, past: Past | None = None, *, at: float = 100.0
-    ) -> None:
-        self.config = config or configuration()
-        self.now = at
-        self._tokens = 0
-        self.sends: list[fx.Send] = []
-        self.entries: list[fx.Entry] = []
-        past = past or Past(next_service_id=FIRST_SERVICE_ID)
-        self.last = start(self.config, past, self.moment())
-        self._note(self.last)
-
-    def moment(self) -> ev.Moment:
-        self._tokens += 1
-        wall = BEGIN + timedelta(seconds=self.now)
-        return ev.Moment(monotonic=self.now, wall=wall, token=f"tok{self._tokens:05d}")
-
-    def _note(self, step: Step) -> None:
-        self.state = step.state
-        self.last = step
-        for effect in step.effects:
-            if isinstance(effect, fx.Send):
-                self.sends.append(effect)
-            else:
-                self.entries.append(effect.entry)
-
-    def do(self, *events: ev.Event) -> Step:
-        """Handle events now; the last step."""
-        for event in events:
-            self._note(handle(self.state, event, self.moment()))
-        return self.last
-
-    def then(self, event: ev.Event) -> "Lane":
-        """The lane after this event."""
-        self.do(event)
-        return self
-
-    def wait(self, seconds: float) -> "Lane":
-        """Let time pass; whatever falls due happens when it does."""
-        until, wake_at = self.now + seconds, self.state.wake_at
-        while wake_at is not None and wake_at <= until:
-            self.now = max(self.now, wake_at)
-            self.do(ev.TimePassed())
-            wake_at = self.state.wake_at
-            assert wake_at is None or wake_at > self.now, "it would spin"
-        self.now = until
-        return self
-
-    # -- Looking
-
-    @property
-    def phase(self) -> Phase:
-        return self.state.phase
-
-    @property
-    def payment(self) -> Payment:
-        """The payment that is unfinished, or else the one that was finished last."""
-        payment = self.state.payment or self.state.settled
-        assert payment is not None
-        return payment
-
-    def sent(self, body: type, among: list[fx.Send] | None = None) -> list[fx.Send]:
-        """The requests with such a body, of this life or `among` others."""
-        sends = self.sends if among is None else among
-        return [send for send in sends if isinstance(send.message.body, body)]
-
-    def sent_now(self, body: type) -> list[fx.Send]:
-        """The requests with such a body of the last step."""
-        sends = [effect for effect in self.last.effects if isinstance(effect, fx.Send)]
-        return self.sent(body, sends)
-
-    def ended(self) -> tuple[str, str | None]:
-        """How the last payment ended: its state, its error's condition."""
-        assert self.state.payment is None
-        error = self.payment.error
-        return str(self.payment.state), error.condition if error else None
-
-    # -- What the terminal may answer
-
-    def request(self) -> fx.Send:
-        """The newest PaymentRequest."""
-        return self.sent(m.PaymentRequest)[-1]
-
-    def response(self, condition: str | None = None, **changes: Any) -> m.PaymentResponse:
-        """The answer to the newest PaymentRequest: what was asked for, or this condition."""
-        body = self.request().message.body
-        assert isinstance(body, m.PaymentRequest)
-        response = m.PaymentResponse(
-            response=m.Response(
-                result="Success" if condition is None else "Failure",
-                error_condition=condition or None,
-            ),
-            sale_transaction=body.transaction,
-            poi_transaction=m.TransactionID("poi-1", "2025-06-07T10:09:10+02:00"),
-        )
-        if condition is None:
-            amounts = m.AmountsResp(authorized_amount=body.requested_amount, currency="SEK")
-            response = replace(response, amounts=amounts, approval_code="A1")
-        return replace(response, **changes)
-
-    def header(self, **changes: Any) -> m.Header:
-        """The header of that answer."""
-        return replace(m.response_header(self.request().message.header), **changes)
-
-    def answered(
-        self,
-        condition: str | None = None,
-        *,
-        header: m.Header | None = None,
-        poi_owner: str | None = None,
-        **changes: Any,
-    ) -> ev.PaymentAnswered:
-        """That answer, on its own connection."""
-        return ev.PaymentAnswered(
-            service_id=self.service_id(),
-            header=header or self.header(),
-            response=self.response(condition, **changes),
-            poi_owner=poi_owner,
-        )
-
-    def status(self, condition: str, result: str = "Failure") -> ev.StatusAnswered:
-        """An answer to the question that is out, without a repeated message."""
-        response = m.Response(result=result, error_condition=condition)
-        return ev.StatusAnswered(
-            service_id=self.asking(), response=m.TransactionStatusResponse(response=response)
-        )
-
-    def repeated(
-        self,
-        condition: str | None = None,
-        *,
-        header: m.Header | None = None,
-        body: Any = None,
-        poi_owner: str | None = None,
-        **changes: Any,
-    ) -> ev.StatusAnswered:
-        """An answer to the question that is out which repeats the payment's."""
-        repeated = m.RepeatedMessage(
-            header=header or self.header(), body=body or self.response(condition, **changes)
-        )
-        response = m.TransactionStatusResponse(
-            response=m.Response(result="Success"), repeated=repeated
-        )
-        return ev.StatusAnswered(service_id=self.asking(), response=response, poi_owner=poi_owner)
-
-    def service_id(self) -> str:
-        """The newest attempt's ServiceID."""
-        return self.request().message.header.service_id or ""
-
-    def asking(self) -> str:
-        """The ServiceID of the newest question; nobody's if there is none."""
-        asked = self.sent(m.TransactionStatusRequest)
-        return (asked[-1].message.header.service_id or "") if asked else "9"
-
-    def not_sent(self) -> ev.PaymentNotSent:
-        return ev.PaymentNotSent(self.service_id(), "no route")
-
-    def lost(self) -> ev.PaymentLost:
-        return ev.PaymentLost(self.service_id(), "the connection broke")
-
-    def left(self) -> ev.PaymentSent:
-        return ev.PaymentSent(self.service_id())
-
-    def silent(self) -> ev.StatusFailed:
-        return ev.StatusFailed(self.asking(), "no answer")
-
-
-def login(serial: str = SERIAL, condition: str | None = None) -> ev.LoginAnswered:
-    """An answer to a Login."""
-    result = "Success" if condition is None else "Failure"
-    response = m.Response(result=result, error_condition=condition)
-    return ev.LoginAnswered(m.LoginResponse(response=response, serial_number=serial, software="1"))
-
-
-def shows(text: str = "Insert card", code: int | None = None) -> ev.DisplayShown:
-    return ev.DisplayShown((m.OutputText(text, code),))
-
-
-def asks(key: str = "k1", text: str = "Signature OK?", max_time: int | None = None) -> ev.Event:
-    return ev.InputAsked(key, text, max_time)
-
 
 # -- Lanes in each phase ------------------------------------------------------------------------
 
@@ -331,6 +113,12 @@ def relogin(config: Config | None = None) -> Lane:
     return lane
 
 
+def relogin_with_open_post(config: Config | None = None) -> Lane:
+    """RELOGIN, and the attempt's own answer may still come."""
+    lane = quiet(config)
+    return lane.then(lane.status("NotAllowed"))
+
+
 def relogin_between(config: Config | None = None) -> Lane:
     """RELOGIN between two attempts."""
     lane = asking_for_session(config)
@@ -346,19 +134,149 @@ def stopped_paying(config: Config | None = None) -> Lane:
     return paying(config).then(ev.StopAsked())
 
 
+def asking_for_last(config: Config | None = None) -> Lane:
+    """DOUBT; the question for the terminal's last transaction is out."""
+    lane = doubt(config)
+    lane.do(lane.status("SomethingNew"))
+    lane.wait(2.0)
+    assert lane.asks_for_last
+    return lane
+
+
+def approved(config: Config | None = None) -> Lane:
+    """READY, and payment "a" is approved."""
+    lane = paying(config)
+    lane.do(lane.answered())
+    return lane
+
+
+def reversal_of(payment: Payment | None, superseded_by: str | None = None) -> ev.ReversalAsked:
+    """What a till asks, with what the journal knows."""
+    return ev.ReversalAsked(
+        payment_id=payment.id if payment else "z",
+        reason=m.ReversalReason.MERCHANT_CANCEL,
+        payment=payment,
+        superseded_by=superseded_by,
+    )
+
+
+def just_reversing(config: Config | None = None) -> Lane:
+    """PAYING a reversal, its last byte has not left yet."""
+    lane = approved(config)
+    return lane.then(reversal_of(lane.state.settled))
+
+
+def reversing(config: Config | None = None) -> Lane:
+    """PAYING a reversal."""
+    lane = just_reversing(config)
+    return lane.then(lane.left())
+
+
+def reversal_quiet(config: Config | None = None) -> Lane:
+    """PAYING a reversal, a question is out."""
+    return reversing(config).wait(30.0)
+
+
+def reversal_retrying(config: Config | None = None) -> Lane:
+    lane = reversing(config)
+    return lane.then(lane.answered("Busy"))
+
+
+def reversal_asking_for_session(config: Config | None = None) -> Lane:
+    """RETRYING a reversal, refused for want of a session; a question is out."""
+    lane = reversing(config)
+    return lane.then(lane.answered("NotAllowed"))
+
+
+def reversal_doubt(config: Config | None = None) -> Lane:
+    """DOUBT about a reversal, the first question is out."""
+    lane = reversing(config)
+    return lane.then(lane.lost())
+
+
+def reversal_unknown(config: Config | None = None) -> Lane:
+    lane = reversal_doubt(config)
+    return lane.then(lane.silent())
+
+
+def reversal_relogin(config: Config | None = None) -> Lane:
+    lane = reversal_doubt(config)
+    return lane.then(lane.status("NotAllowed"))
+
+
+def reversal_relogin_between(config: Config | None = None) -> Lane:
+    lane = reversal_asking_for_session(config)
+    return lane.then(lane.status("NotAllowed"))
+
+
+def silent_with_open_post(config: Config | None = None) -> Lane:
+    """PAYING, and unknown: the terminal is silent, its own answer may still come."""
+    lane = quiet(config)
+    return lane.then(lane.silent())
+
+
+def resolution(state: Any = "failed", payment_id: str = "a") -> ev.ResolveAsked:
+    """A person's verdict."""
+    return ev.ResolveAsked(payment_id=payment_id, state=state, note="asked the bank", uid=1000)
+
+
+def resolved(config: Config | None = None) -> Lane:
+    """READY: a person has resolved payment "a", and its own answer may still come."""
+    return silent_with_open_post(config).then(resolution())
+
+
+def not_surveyed(journal: str = "ok") -> Past:
+    return Past(next_service_id=FIRST_SERVICE_ID, surveyed=False, journal=journal)
+
+
+def about_to_survey(config: Config | None = None) -> Lane:
+    return Lane(config, not_surveyed())
+
+
+def survey(config: Config | None = None) -> Lane:
+    """SURVEY, the question is out."""
+    return about_to_survey(config).then(ev.TimePassed())
+
+
+def broken(config: Config | None = None) -> Lane:
+    return Lane(config, Past(next_service_id=1, journal="corrupt"))
+
+
 UNFINISHED = (Phase.PENDING, Phase.PAYING, Phase.RETRYING, Phase.DOUBT, Phase.RELOGIN)
 
 MAKERS: dict[Phase, tuple[Make, ...]] = {
     Phase.OFFLINE: (offline,),
     Phase.LOGGING_IN: (logging_in,),
-    Phase.READY: (ready,),
+    Phase.READY: (ready, approved, resolved),
     Phase.LOGGING_OUT: (logging_out,),
     Phase.LOGGED_OUT: (logged_out,),
     Phase.PENDING: (pending,),
-    Phase.PAYING: (paying, just_asked, quiet),
-    Phase.RETRYING: (retrying, refused_early, asking_for_session),
-    Phase.DOUBT: (doubt, unknown),
-    Phase.RELOGIN: (relogin, relogin_between),
+    Phase.PAYING: (
+        paying,
+        just_asked,
+        quiet,
+        silent_with_open_post,
+        just_reversing,
+        reversing,
+        reversal_quiet,
+    ),
+    Phase.RETRYING: (
+        retrying,
+        refused_early,
+        asking_for_session,
+        reversal_retrying,
+        reversal_asking_for_session,
+    ),
+    Phase.DOUBT: (doubt, unknown, asking_for_last, reversal_doubt, reversal_unknown),
+    Phase.RELOGIN: (
+        relogin,
+        relogin_with_open_post,
+        relogin_between,
+        reversal_relogin,
+        reversal_relogin_between,
+    ),
+    Phase.SURVEY: (about_to_survey, survey),
+    Phase.BROKEN: (broken,),
     Phase.STOPPED: (stopped, stopped_paying),
 }
 
@@ -366,6 +284,7 @@ MAKERS: dict[Phase, tuple[Make, ...]] = {
 def past_of(lane: Lane) -> Past:
     """What a crash now would leave behind, read from what was recorded."""
     payment, attempt, below = None, None, FIRST_SERVICE_ID
+    surveyed, journal = lane.past.surveyed, lane.past.journal
     for entry in lane.entries:
         match entry:
             case fx.PaymentOpened(opened, _):
@@ -378,8 +297,18 @@ def past_of(lane: Lane) -> Past:
                 attempt = changed_attempt
             case fx.ServiceIDsReserved(reserved):
                 below = reserved
+            case fx.Surveyed():
+                surveyed = True
+            case fx.Acknowledged():
+                journal = "ok"
     newest = attempt if payment is not None else None
-    return Past(next_service_id=below, payment=payment, attempt=newest)
+    return Past(
+        next_service_id=below,
+        surveyed=surveyed,
+        journal=journal,
+        payment=payment,
+        attempt=newest,
+    )
 
 
 def restarted(lane: Lane, config: Config | None = None) -> Lane:

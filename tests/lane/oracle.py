@@ -7,18 +7,22 @@ from walk import Taken
 
 from laned.lane import effects as fx
 from laned.lane import events as ev
+from laned.lane.payment import Payment
 from laned.nexo import messages as m
 
+Answer = m.PaymentResponse | m.ReversalResponse
 REFUSALS = ("Busy", "NotAllowed", "LoggedOut")
 DID_NOT_HAPPEN = ("MessageFormat", "UnavailableService", "UnavailableDevice", "DeviceOut")
 
 
 class AttemptSeen:
-    """What is known of one PaymentRequest."""
+    """What is known of one PaymentRequest or ReversalRequest."""
 
     def __init__(self, send: fx.Send, payment_id: str) -> None:
         self.send = send
         self.payment_id = payment_id
+        self.reversal = isinstance(send.message.body, m.ReversalRequest)
+        self.over = False  # what it was for has ended
         self.post_open = True  # in this life its own connection may still bring an answer
         self.refused = False
         self.not_sent = False
@@ -29,7 +33,9 @@ class AttemptSeen:
         self.failures: list[str] = []
         self.not_found: list[float] = []
         self.forgetful = False  # the terminal lost its session or was started again since
+        self.older_was_last = False  # the terminal's last transaction is an older one
         self.questions: set[str] = set()
+        self.questions_for_last: set[str] = set()
 
 
 class Oracle:
@@ -48,35 +54,43 @@ class Oracle:
             case None:
                 for attempt in self.attempts.values():
                     attempt.post_open = False
-            case ev.PaymentSent(service_id) if service_id in self.attempts:
+            case ev.AttemptSent(service_id) if service_id in self.attempts:
                 self.attempts[service_id].left = True
-            case ev.PaymentNotSent(service_id) if service_id in self.attempts:
+            case ev.AttemptNotSent(service_id) if service_id in self.attempts:
                 attempt = self.attempts[service_id]
                 attempt.not_sent, attempt.post_open = True, False
-            case ev.PaymentLost(service_id) if service_id in self.attempts:
+            case ev.AttemptLost(service_id) if service_id in self.attempts:
                 self.attempts[service_id].post_open = False
-            case ev.PaymentAnswered():
+            case ev.AttemptAnswered():
                 self._direct(event)
             case ev.StatusAnswered():
                 self._status(event, taken)
             case ev.TerminalNotified(event="Shutdown" | "Initialised") if self.newest:
                 self.newest.forgetful = True
+        opened = ""
         for effect in taken.step.effects:
             if isinstance(effect, fx.Send):
-                self._sent(effect, taken)
+                self._sent(effect, opened)
+            elif isinstance(effect.entry, fx.AttemptOpened):
+                opened = effect.entry.payment_id
+            elif isinstance(effect.entry, fx.PaymentChanged) and effect.entry.payment.final:
+                for attempt in self.attempts.values():
+                    attempt.over |= attempt.payment_id == effect.entry.payment.id
 
-    def _sent(self, send: fx.Send, taken: Taken) -> None:
+    def _sent(self, send: fx.Send, opened: str) -> None:
         service_id = send.message.header.service_id or ""
-        if isinstance(send.message.body, m.PaymentRequest):
-            payment_id = send.message.body.transaction.transaction_id.rpartition(".")[0]
-            self.newest = AttemptSeen(send, payment_id)
+        if isinstance(send.message.body, m.PaymentRequest | m.ReversalRequest):
+            self.newest = AttemptSeen(send, opened)
             self.attempts[service_id] = self.newest
         elif isinstance(send.message.body, m.TransactionStatusRequest):
             reference = send.message.body.reference
-            if reference is not None and reference.service_id in self.attempts:
+            if reference is None and self.newest is not None:
+                self.newest.questions.add(service_id)
+                self.newest.questions_for_last.add(service_id)
+            elif reference is not None and reference.service_id in self.attempts:
                 self.attempts[reference.service_id].questions.add(service_id)
 
-    def _direct(self, event: ev.PaymentAnswered) -> None:
+    def _direct(self, event: ev.AttemptAnswered) -> None:
         attempt = self.attempts.get(event.service_id)
         if attempt is not None:
             attempt.post_open = False
@@ -89,14 +103,17 @@ class Oracle:
         attempt, response = asked[0], event.response
         if response.repeated is not None:
             body = response.repeated.body
-            if isinstance(body, m.PaymentResponse):
+            if isinstance(body, m.PaymentResponse | m.ReversalResponse):
                 header, owner = response.repeated.header, event.poi_owner
                 self._answer(attempt, header, body, owner, direct=False)
+                if event.service_id in attempt.questions_for_last:
+                    assert not attempt.post_open, "it may not have been read yet"
+                    attempt.older_was_last |= self._older(attempt, event.repeated_of, body)
             return
         if taken.before.asking != event.service_id:
             return  # about an older question: nobody has to believe it
         condition = response.response.error_condition
-        if condition == "NotFound":
+        if condition == "NotFound" and event.service_id not in attempt.questions_for_last:
             attempt.not_found.append(taken.now)
         elif condition in ("Busy", "InProgress"):
             attempt.says_it_runs = True
@@ -104,27 +121,36 @@ class Oracle:
         elif condition in ("NotAllowed", "LoggedOut"):
             attempt.forgetful = True
 
+    def _older(self, attempt: AttemptSeen, of: str | None, body: Answer) -> bool:
+        if attempt.reversal:
+            success = isinstance(body, m.PaymentResponse) and body.response.result == "Success"
+            return success and of == attempt.payment_id
+        return of not in (None, attempt.payment_id)
+
     def _answer(
         self,
         attempt: AttemptSeen,
         header: m.Header,
-        response: m.PaymentResponse,
+        response: Answer,
         poi_owner: str | None,
         *,
         direct: bool,
     ) -> None:
         asked, body = attempt.send.message.header, attempt.send.message.body
-        assert isinstance(body, m.PaymentRequest)
         if poi_owner not in (None, attempt.payment_id):
             return
-        for field in ("service_id", "sale_id", "poi_id"):
+        for field in ("category", "service_id", "sale_id", "poi_id"):
             if getattr(header, field) != getattr(asked, field):
                 return
-        result, echoed = response.response.result, response.sale_transaction
-        if echoed is None and not (direct and result == "Failure"):
+        if isinstance(response, m.ReversalResponse) is not attempt.reversal:
             return
-        if echoed is not None and echoed.transaction_id != body.transaction.transaction_id:
-            return
+        result = response.response.result
+        if isinstance(response, m.PaymentResponse) and isinstance(body, m.PaymentRequest):
+            echoed = response.sale_transaction
+            if echoed is None and not (direct and result == "Failure"):
+                return
+            if echoed is not None and echoed.transaction_id != body.transaction.transaction_id:
+                return
         condition = response.response.error_condition or ""
         if result == "Failure" and condition in REFUSALS:
             attempt.refused = True
@@ -135,7 +161,11 @@ class Oracle:
             attempt.failures.append(condition)
         elif result == "Success":
             attempt.answered = True
-            amounts = response.amounts
+            attempt.approved |= attempt.reversal
+            amounts = response.amounts if isinstance(response, m.PaymentResponse) else None
+            assert isinstance(body, m.PaymentRequest | m.ReversalRequest)
+            if isinstance(body, m.ReversalRequest):
+                return
             if amounts is not None and amounts.currency == body.currency:
                 charged = amounts.authorized_amount
                 if amounts.tip_amount is not None:
@@ -144,15 +174,17 @@ class Oracle:
 
     # -- What may be said
 
-    def may_be(self, payment_id: str, state: str) -> bool:
+    def may_be(self, payment: Payment) -> bool:
         """Whether the answers allow this final state."""
-        attempts = [a for a in self.attempts.values() if a.payment_id == payment_id]
+        attempts, state = self._of(payment.id, reversal=False), payment.state
         if not attempts:  # never sent
             return state == "aborted"
         newest = attempts[-1]
         if not all(attempt.refused for attempt in attempts[:-1]):
             return False
         final_failures = set(newest.failures)
+        if final_failures and payment.signature == "declined" and state == "declined":
+            return True  # whatever the terminal calls it
         match state:
             case "approved":
                 return newest.approved
@@ -170,7 +202,21 @@ class Oracle:
             case _:
                 return False
 
+    def reversal_may_be(self, payment_id: str, state: str) -> bool:
+        """Whether the answers allow that the reversal ended so."""
+        newest = self._of(payment_id, reversal=True)[-1]
+        if state == "done":
+            return newest.approved
+        if newest.refused or newest.not_sent or self._never_had_it(newest):
+            return state == "refused"
+        return state == "refused" and bool(newest.failures)
+
+    def _of(self, payment_id: str, *, reversal: bool) -> list[AttemptSeen]:
+        attempts = [a for a in self.attempts.values() if a.payment_id == payment_id]
+        return [attempt for attempt in attempts if attempt.reversal is reversal]
+
     def _never_had_it(self, attempt: AttemptSeen) -> bool:
         apart = attempt.not_found[-1] - attempt.not_found[0] if attempt.not_found else 0.0
-        never = apart >= 2.0 - 1e-9
-        return never and not attempt.forgetful and not attempt.answered and not attempt.post_open
+        never = apart >= 2.0 - 1e-9 and not attempt.forgetful
+        never |= attempt.older_was_last
+        return never and not attempt.answered and not attempt.post_open

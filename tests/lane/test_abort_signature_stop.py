@@ -329,7 +329,11 @@ def test_rule_12_stop(phase: Phase) -> None:
         if phase is Phase.PENDING:
             assert lane.ended()[0] == "aborted"
         if phase is Phase.RETRYING:
-            assert lane.ended()[0] == "failed"
+            reversed_ = lane.payment.reversal is not None
+            assert lane.ended()[0] == ("approved" if reversed_ else "failed")
+        if lane.phase is Phase.LOGGING_IN:  # the session that may be there is ended in good order
+            lane.do(lanes.login())
+            assert lane.sent_now(m.LogoutRequest)
         if lane.phase is Phase.LOGGING_OUT:
             refusal = lane.do(ev.PaymentAsked(lanes.order("n"))).refusal
             assert refusal is not None
@@ -345,3 +349,9 @@ def test_rule_12_nothing_is_started_after_the_stop() -> None:
     refusal = lane.do(ev.PaymentAsked(lanes.order("n"))).refusal
     assert refusal is not None
     assert refusal.code == "terminal_unavailable"
+
+
+def test_rule_12_stop_while_a_login_is_out_that_fails() -> None:
+    lane = lanes.logging_in()
+    lane.do(ev.StopAsked(), ev.LoginFailed("no answer"))
+    assert (lane.phase, lane.sent(m.LogoutRequest)) == (Phase.STOPPED, [])

@@ -48,19 +48,19 @@ NO_ANSWER: list[Exchange | m.Body] = [Lost("broken"), Answered(None), SOMETHING,
 
 @pytest.mark.parametrize("exchange", NO_ANSWER, ids=repr)
 def test_a_payment_without_a_usable_answer_is_lost(exchange: Exchange | m.Body) -> None:
-    assert isinstance(event(m.PaymentRequest, exchange), ev.PaymentLost)
+    assert isinstance(event(m.PaymentRequest, exchange), ev.AttemptLost)
 
 
 def test_only_what_was_not_sent_was_not_sent() -> None:
     found = event(m.PaymentRequest, NotSent("no route"))
-    assert isinstance(found, ev.PaymentNotSent)
+    assert isinstance(found, ev.AttemptNotSent)
     assert found.reason == "no route"
 
 
 @pytest.mark.parametrize("service_id", [None, "77"])
 def test_whose_answer_a_payments_is_the_machine_decides(service_id: str | None) -> None:
     found = event(m.PaymentRequest, PAID, service_id)
-    assert isinstance(found, ev.PaymentAnswered)
+    assert isinstance(found, ev.AttemptAnswered)
     assert (found.response, found.poi_owner) == (PAID, None)
     if service_id is not None:
         assert found.header.service_id == service_id

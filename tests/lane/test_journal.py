@@ -35,7 +35,7 @@ def test_the_schema(journal: Journal, path: Path) -> None:
     tables = rows(path, "SELECT name, strict FROM pragma_table_list WHERE schema = 'main'")
     ours = {name: strict for name, strict in tables if not name.startswith("sqlite_")}
     assert ours == dict.fromkeys(
-        ("meta", "payments", "attempts", "changes", "reversals", "foreign_transactions"), 1
+        ("meta", "payments", "attempts", "changes", "foreign_transactions"), 1
     )
     assert rows(path, "PRAGMA user_version") == [(SCHEMA_VERSION,)]
 
@@ -218,27 +218,32 @@ def test_what_must_never_be_is_no_condition_of_the_disk(journal: Journal, path: 
 
 
 def test_a_new_journal_starts_its_service_ids_at_random(journal: Journal, path: Path) -> None:
-    assert journal.past() == Past(next_service_id=1000)
+    assert journal.past() == Past(next_service_id=1000, surveyed=False)
     journal.write([fx.ServiceIDsReserved(1100)])
     journal.close()
     again = Journal(path, random=5)
-    assert again.past() == Past(next_service_id=1100)
+    assert again.past() == Past(next_service_id=1100, surveyed=False)
     again.close()
 
 
 def test_lives_are_counted(journal: Journal, path: Path) -> None:
-    assert [journal.begin_life(), journal.begin_life()] == [1, 2]
+    assert journal.life == 1
     journal.close()
-    again = Journal(path, 5)
-    assert again.begin_life() == 3
-    again.close()
+    for life in (2, 3):
+        again = Journal(path, 5)
+        assert again.life == life
+        again.close()
 
 
 @pytest.mark.parametrize(
-    "make", [make for makers in lanes.MAKERS.values() for make in makers], ids=lambda m: m.__name__
+    "make",
+    [make for makers in lanes.MAKERS.values() for make in makers if make is not lanes.broken],
+    ids=lambda make: make.__name__,
 )
 def test_what_a_crash_leaves_behind(journal: Journal, path: Path, make: lanes.Make) -> None:
     lane = make()
+    if lane.past.surveyed:
+        journal.write([fx.Surveyed()])
     journal.write(lane.entries)
     journal.close()
     again = Journal(path, 5)
@@ -252,7 +257,7 @@ def test_what_a_crash_leaves_behind(journal: Journal, path: Path, make: lanes.Ma
 def test_a_finished_payment_is_not_left_behind(journal: Journal) -> None:
     lane = lanes.paying()
     lane.do(lane.answered())
-    journal.write(lane.entries)
+    journal.write([fx.Surveyed(), *lane.entries])
     assert journal.past() == Past(next_service_id=lanes.past_of(lane).next_service_id)
     stored = journal.find("a")
     assert stored is not None

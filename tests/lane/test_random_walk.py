@@ -8,12 +8,13 @@ import os
 from collections import Counter
 
 import pytest
+from lanes import replace
 from oracle import Oracle
 from walk import Taken, Walk
 
 from laned.lane import effects as fx
 from laned.lane import events as ev
-from laned.lane.payment import Payment
+from laned.lane.payment import Attempt, Payment
 from laned.lane.state import LaneState, Phase
 from laned.nexo import messages as m
 
@@ -35,8 +36,11 @@ class Watch:
         self.oracle = Oracle()
         self.service_ids: set[str] = set()
         self.reserved = 0
+        self.surveyed = False
         self.final: dict[str, Payment] = {}
         self.payments: dict[str, Payment] = {}
+        self.resolved_as: dict[str, str] = {}
+        self.overruled: set[str] = set()  # resolved, and their own answer came later
         self.aborts: Counter[str] = Counter()
         self.reached: Counter[str] = Counter()
 
@@ -47,7 +51,10 @@ class Watch:
         if taken.step.refusal is not None:
             assert (state, taken.step.effects) == (taken.before, ()), "a refusal changes nothing"
         if about_an_older_attempt(self.oracle, taken.event):
-            assert state is taken.before, "what an attempt says that was refused is nothing"
+            told = replace(state, verdicts=taken.before.verdicts, settled=taken.before.settled)
+            assert told == taken.before, "what an attempt says that was refused is nothing"
+        if taken.event is None:
+            self.aborts.clear()  # how many there were is not on disk: each life has its own
         self.oracle.see(taken)
         self.records(taken)
         self.sends(walk, taken)
@@ -65,7 +72,7 @@ class Watch:
                     assert order.id == payment.id
                     written[payment.id] = self.payments[payment.id] = payment
                 case fx.PaymentChanged(payment):
-                    self.payment_changed(self.payments[payment.id], payment)
+                    self.payment_changed(self.payments[payment.id], payment, taken)
                     written[payment.id] = self.payments[payment.id] = payment
                 case fx.ServiceIDsReserved(below):
                     assert below > self.reserved
@@ -75,8 +82,19 @@ class Watch:
             if told is not None and told is not old and taken.event is not None:
                 assert written.get(told.id) == told, "told is what was recorded"
 
-    def payment_changed(self, before: Payment, after: Payment) -> None:
-        assert before.id not in self.final, "a final payment never changes again"
+    def payment_changed(self, before: Payment, after: Payment, taken: Taken) -> None:
+        if before.final and isinstance(taken.event, ev.ReversalAsked):
+            assert before.state == after.state == "approved"
+            assert [*self.payments][-1] == before.id or taken.event.superseded_by is None
+        elif before.final:
+            assert before.resolved is not None, "a final payment never changes again"
+            assert before.id not in self.overruled, "and a resolved one only once"
+            assert isinstance(taken.event, ev.AttemptAnswered)
+            assert after.error is not None
+            assert after.error.condition == "LateAnswer"
+            self.overruled.add(before.id)
+        if before.reversal is not None and not after.final:
+            assert after.state == "approved", "it is reversed, or stays approved"
         grown = len(after.attempts) - len(before.attempts)
         assert after.attempts[: len(before.attempts)] == before.attempts
         assert grown in (0, 1)
@@ -98,9 +116,11 @@ class Watch:
 
     def sends(self, walk: Walk, taken: Taken) -> None:
         opened = []
+        self.surveyed |= taken.before.phase is not Phase.SURVEY and taken.event is not None
         out_before = [send for send in walk.out if send not in taken.step.effects]
         for effect in taken.step.effects:
             if isinstance(effect, fx.Record):
+                self.surveyed |= isinstance(effect.entry, fx.Surveyed)
                 if isinstance(effect.entry, fx.AttemptOpened):
                     opened.append(effect.entry.attempt)
                 continue
@@ -111,26 +131,42 @@ class Watch:
             self.service_ids.add(service_id)
             logins = [send for send in out_before if isinstance(send.message.body, m.LoginRequest)]
             match body:
-                case m.PaymentRequest():
+                case m.PaymentRequest() | m.ReversalRequest():
                     assert [attempt.service_id for attempt in opened] == [service_id]
-                    assert opened[0].transaction_id == body.transaction.transaction_id
+                    self.names_the_right_one(body, opened[0], taken)
                     assert not logins, "a Login that is out would kill the payment"
                     self.nothing_else_is_out(service_id)
                 case m.LoginRequest() | m.LogoutRequest():
                     assert not logins, "one Login at a time"
+                    assert self.surveyed, "money rule 11"
                     if taken.step.state.payment is not None:
                         assert said_no_session(taken), "money rule 5"
                 case m.AbortRequest():
                     self.abort(body, taken)
 
+    def names_the_right_one(
+        self, body: m.PaymentRequest | m.ReversalRequest, attempt: Attempt, taken: Taken
+    ) -> None:
+        assert taken.step.state.journal != "new" or isinstance(body, m.ReversalRequest)
+        if isinstance(body, m.PaymentRequest):
+            assert attempt.transaction_id == body.transaction.transaction_id
+            assert attempt.category == "Payment"
+            return
+        payment = taken.step.state.payment
+        assert payment is not None
+        assert payment.poi_transaction is not None
+        assert payment.poi_transaction.id == body.poi_transaction.transaction_id
+        assert (payment.state, attempt.category) == ("approved", "Reversal")
+
     def nothing_else_is_out(self, service_id: str) -> None:
         for other, attempt in self.oracle.attempts.items():
             if other != service_id and not attempt.refused:
-                assert attempt.payment_id in self.final, "one payment at a time"
+                assert attempt.over, "one payment at a time"
 
     def abort(self, body: m.AbortRequest, taken: Taken) -> None:
         attempt = self.oracle.attempts[body.reference.service_id or ""]
         assert attempt is self.oracle.newest
+        assert not attempt.reversal
         assert attempt.left or attempt.says_it_runs or taken.before.sent
         assert taken.step.state.prompt is None, "an open question is answered, not aborted"
         assert self.payments[attempt.payment_id].abort_requested
@@ -162,14 +198,37 @@ class Watch:
             self.reached[state.payment.state] += 1
         for entry in entries(taken):
             if isinstance(entry, fx.PaymentChanged) and entry.payment.final:
-                payment = entry.payment
-                self.reached[payment.state] += 1
-                assert self.oracle.may_be(payment.id, payment.state), payment
-                assert all(getattr(state, name) is None for name in EMPTY)
-                assert state.settled == payment
+                self.ended(entry.payment, taken)
+                assert state.settled == entry.payment
         was, now = taken.before.payment, state.payment or state.settled
         if was is not None and now is not None and was.id == now.id:
             self.signature(taken, was, now)
+
+    def ended(self, payment: Payment, taken: Taken) -> None:
+        self.reached[payment.state] += 1
+        was, event = taken.before.payment, taken.event
+        if (was is not None and was.id == payment.id) or (was is None and event is None):
+            assert all(getattr(taken.step.state, name) is None for name in EMPTY)
+        if isinstance(event, ev.ResolveAsked):
+            assert taken.before.unknown
+            reversed_then = taken.before.reversing and event.state == "failed"
+            assert payment.state == ("reversed" if reversed_then else event.state)
+            assert payment.resolved is not None
+            self.resolved_as[payment.id] = payment.state
+            self.overruled.discard(payment.id)
+            self.reached["resolved"] += 1
+            if payment.reversal is not None:
+                self.reached[f"reversal {payment.reversal.state}"] += 1
+        elif payment.resolved is not None and payment.reversal is None:
+            self.reached["overruled"] += 1
+            right = self.oracle.may_be(payment)
+            assert right or payment.state == self.resolved_as[payment.id], payment
+        elif payment.reversal is not None:
+            self.reached[f"reversal {payment.reversal.state}"] += 1
+            assert payment.state == ("reversed" if payment.reversal.state == "done" else "approved")
+            assert self.oracle.reversal_may_be(payment.id, payment.reversal.state), payment
+        else:
+            assert self.oracle.may_be(payment), payment
 
     def signature(self, taken: Taken, was: Payment, now: Payment) -> None:
         if now.signature != was.signature:
@@ -182,7 +241,7 @@ class Watch:
 def about_an_older_attempt(oracle: Oracle, event: ev.Event | None) -> bool:
     """Whether it answers a PaymentRequest, or a question about one, that another followed."""
     match event:
-        case ev.PaymentAnswered(service_id=service_id) if service_id in oracle.attempts:
+        case ev.AttemptAnswered(service_id=service_id) if service_id in oracle.attempts:
             return oracle.attempts[service_id] is not oracle.newest
         case ev.StatusAnswered(service_id=service_id):
             asked = [one for one in oracle.attempts.values() if service_id in one.questions]
@@ -247,10 +306,13 @@ def test_one_walk() -> None:
 @pytest.mark.skipif(ONLY is not None, reason="one seed is asked for")
 def test_walks_come_around() -> None:
     reached: Counter[str] = Counter()
-    for seed in range(40):
+    for seed in range(100):
         reached += walked(seed).reached
-    assert set(Phase) <= set(reached)
+    assert set(Phase) - {Phase.BROKEN} <= set(reached)
     assert {"approved", "declined", "aborted", "failed", "unknown", "processing"} <= set(reached)
+    assert min(reached[name] for name in ("reversal done", "reversal refused", "resolved")) >= 10
+    assert reached["overruled"] > 0
+    assert reached["reversed"] >= reached["reversal done"], "the others are a person's verdicts"
     assert min(reached[state] for state in ("approved", "declined", "aborted", "failed")) >= 10
     pairs = [name for name in reached if " " in name]
     assert len(pairs) > 180, "most of what can happen where"

@@ -5,7 +5,7 @@ from pathlib import Path
 import lanes
 import pytest
 import trio
-from runner_bench import Bench, bench, ready
+from bench import Bench, bench, ready
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from laned.lane import events as ev

@@ -8,7 +8,8 @@ from lanes import Lane, configuration, replace
 
 from laned.lane import events as ev
 from laned.lane.machine import TABLE, Ignore, Refuse
-from laned.lane.state import Phase
+from laned.lane.start import Past
+from laned.lane.state import Phase, Verdict
 from laned.nexo import messages as m
 
 CELLS = [
@@ -39,37 +40,57 @@ def situations(phase: Phase) -> Iterator[Lane]:
             later = make(config)
             later.now += 3600.0
             yield later
+            yield with_a_past(make(config))
+
+
+def with_a_past(lane: Lane) -> Lane:
+    """The lane, in a new journal, and after a person resolved a payment whose POST is open."""
+    past = RESOLVED.state
+    lane.state = replace(lane.state, verdicts=past.verdicts, settled=past.settled, journal="new")
+    return lane
+
+
+RESOLVED = Lane(at=50.0, past=Past(next_service_id=500)).then(ev.TimePassed()).then(lanes.login())
+RESOLVED.do(ev.PaymentAsked(lanes.order("v")))
+RESOLVED.wait(30.0)
+RESOLVED.do(RESOLVED.silent())
+RESOLVED.do(lanes.resolution(payment_id="v"))
+assert isinstance(RESOLVED.state.verdicts[0], Verdict)
 
 
 def variants(kind: type[ev.Event], lane: Lane) -> Iterator[ev.Event]:
     """Events of this kind, plausible here and not."""
     yield from _from_people(kind, lane)
     yield from _from_the_terminal(kind)
-    attempted = bool(lane.sent(m.PaymentRequest))
+    attempted = lane.state.attempt is not None
     known = lane if attempted else lanes.paying()
-    if kind is ev.PaymentSent:
-        yield from (known.left(), ev.PaymentSent("5"))
-    elif kind is ev.PaymentNotSent:
-        yield from (known.not_sent(), ev.PaymentNotSent("5", "no route"))
-    elif kind is ev.PaymentLost:
-        yield from (known.lost(), ev.PaymentLost("5", "broken"))
+    if kind is ev.AttemptSent:
+        yield from (known.left(), ev.AttemptSent("5"))
+    elif kind is ev.AttemptNotSent:
+        yield from (known.not_sent(), ev.AttemptNotSent("5", "no route"))
+    elif kind is ev.AttemptLost:
+        yield from (known.lost(), ev.AttemptLost("5", "broken"))
     elif kind is ev.StatusFailed:
-        yield from (known.silent(), ev.StatusFailed("5", "no answer"))
-    elif kind is ev.PaymentAnswered:
+        yield from (lane.silent(), ev.StatusFailed("5", "no answer"))
+    elif kind is ev.AttemptAnswered:
         for condition in (None, "", "SomethingNew", *m.ErrorCondition):
             yield known.answered(condition)
         yield known.answered(poi_owner="b")
         yield known.answered(header=known.header(poi_id="other"))
-        yield known.answered(sale_transaction=None)
-        yield known.answered(amounts=None)
         yield replace(known.answered(), service_id="5")
+        yield RESOLVED.answered()
+        if not known.state.reversing:
+            yield known.answered(sale_transaction=None)
+            yield known.answered(amounts=None)
     elif kind is ev.StatusAnswered:
         for condition in ("", "SomethingNew", *m.ErrorCondition):
-            yield known.status(condition)
+            yield lane.status(condition)
             yield known.repeated(condition)
-        yield known.status("", "Success")
+        yield lane.status("", "Success")
         yield known.repeated()
         yield known.repeated(poi_owner="b")
+        yield from (known.last_was(of) for of in (None, "a", "older"))
+        yield known.last_was("a", m.ReversalResponse(response=m.Response(result="Success")))
         yield known.repeated(header=known.header(service_id="5"))
         yield known.repeated(body=m.UnknownBody("Anything"))
         yield replace(known.repeated(), service_id="5")
@@ -90,6 +111,16 @@ def _from_people(kind: type[ev.Event], lane: Lane) -> Iterator[ev.Event]:
             for name in (*ids, "z")
             for confirmed in (True, False)
         ],
+        ev.ReversalAsked: [
+            lanes.reversal_of(lane.state.settled),
+            lanes.reversal_of(lane.state.settled, superseded_by="b"),
+            lanes.reversal_of(None),
+        ],
+        ev.ResolveAsked: [
+            lanes.resolution(state, name) for state in ("approved", "failed") for name in ("a", "z")
+        ],
+        ev.JournalAcknowledged: [ev.JournalAcknowledged()],
+        ev.JournalReported: [ev.JournalReported("full"), ev.JournalReported("ok")],
         ev.LoginAsked: [ev.LoginAsked()],
         ev.LogoutAsked: [ev.LogoutAsked(maintenance=True), ev.LogoutAsked(maintenance=False)],
         ev.ButtonPressed: [ev.ButtonPressed(name) for name in ("confirm", "abort", "approve", "x")],

@@ -1,22 +1,20 @@
 """A lane on a random walk: a terminal that may answer anything, people, crashes, and time."""
 
 from collections.abc import Callable
-from decimal import Decimal
 from random import Random
 
 import lanes
 from lanes import Lane, configuration, replace, with_approve_button
 from msgspec import Struct
+from walkmemory import Memory
+from walkterminal import RandomTerminal
 
 from laned.lane import effects as fx
 from laned.lane import events as ev
+from laned.lane.start import Past
 from laned.lane.state import Phase
 from laned.lane.turn import Step
 from laned.nexo import messages as m
-
-CONDITIONS = ("", "SomethingNew", *m.ErrorCondition)
-LIKELY = ("Refusal", "Aborted", "Busy", "NotAllowed", "LoggedOut", "InProgress", "DeviceOut")
-STATUS_LIKELY = ("Busy", "NotFound", "NotFound", "NotAllowed", "LoggedOut", "InProgress")
 
 
 class Taken(Struct, frozen=True):
@@ -42,10 +40,17 @@ class Walk:
         config = replace(config, terminal=terminal)
         if self.random.random() < 0.3:
             config = with_approve_button(config)
-        self.lane = Lane(config)
+        past = Past(
+            next_service_id=lanes.FIRST_SERVICE_ID,
+            surveyed=self.random.random() < 0.5,
+            journal=self.random.choice(("ok", "ok", "new")),
+        )
+        self.lane = Lane(config, past)
+        self.memory = Memory()
+        self.terminal = RandomTerminal(self.random, self.lane, self.memory)
         self.out: list[fx.Send] = list(self.lane.sends)  # not answered yet, of this life
         self.past: list[ev.Event] = []  # answers that may come again
-        self.left: set[str] = set()
+        self.left = self.terminal.left
         self.payments = 0
         self.keys = 0
 
@@ -55,6 +60,7 @@ class Walk:
         """Have the lane handle the event, and everybody look."""
         before = self.lane.state
         step = self.lane.do(event)
+        self.memory.keep(step)
         self.out += [effect for effect in step.effects if isinstance(effect, fx.Send)]
         self.look(self, Taken(event, before, step, self.lane.now))
 
@@ -62,6 +68,8 @@ class Walk:
         """Crash here, and begin the next life with what was recorded."""
         before = self.lane.state
         self.lane = lanes.restarted(self.lane)
+        self.terminal.lane = self.lane
+        self.memory.keep(self.lane.last)
         self.lane.now += self.random.choice((0.0, 5.0, 600.0))
         self.out = []
         self.look(self, Taken(None, before, self.lane.last, self.lane.now))
@@ -113,8 +121,20 @@ class Walk:
             ev.HardwareReported("display", choose(("ok", "failing"))),
             ev.LogoutAsked(maintenance=confirmed) if self.random.random() < 0.2 else self._order(),
             ev.LoginAsked(),
+            self.memory.reversal(self.random),
+            lanes.resolution(choose(("approved", "failed")), name),
+            ev.JournalAcknowledged(),
+            ev.JournalReported(choose(("ok", "full"))),
         ]
-        wanted = self._order() if state.phase is Phase.READY else choose(wishes)
+        wanted = choose(wishes)
+        if state.unknown and state.payment and self.random.random() < 0.3:
+            wanted = lanes.resolution(choose(("approved", "failed")), state.payment.id)
+        if state.phase is Phase.READY:
+            newest = [*self.memory.payments.values()][-1:]
+            reversal = bool(newest) and newest[0].state == "approved" and confirmed
+            wanted = self.memory.reversal(self.random) if reversal else self._order()
+            if state.journal == "new" and self.random.random() < 0.5:
+                wanted = ev.JournalAcknowledged()
         if state.phase is Phase.LOGGED_OUT:
             wanted = ev.LoginAsked()
         self.take(wanted)
@@ -128,11 +148,11 @@ class Walk:
         return ev.PaymentAsked(asked)
 
     def _request_leaves(self) -> None:
-        ids = [send.message.header.service_id or "" for send in self.out if _pays(send)]
+        ids = [send.message.header.service_id or "" for send in self.out if _attempts(send)]
         ids = [name for name in ids if name not in self.left]
         if ids:
             self.left.add(ids[0])
-            self.take(ev.PaymentSent(ids[0]))
+            self.take(ev.AttemptSent(ids[0]))
 
     def _again(self) -> None:
         """An answer comes once more, or one to something that nobody asked."""
@@ -141,9 +161,9 @@ class Walk:
         else:
             nobody = str(self.random.randint(1, 999))
             unasked: list[ev.Event] = [
-                ev.PaymentSent(nobody),
-                ev.PaymentLost(nobody, "broken"),
-                ev.PaymentNotSent(nobody, "no route"),
+                ev.AttemptSent(nobody),
+                ev.AttemptLost(nobody, "broken"),
+                ev.AttemptNotSent(nobody, "no route"),
                 ev.StatusFailed(nobody, "no answer"),
             ]
             self.take(self.random.choice(unasked))
@@ -159,7 +179,7 @@ class Walk:
             ev.InputWithdrawn(f"k{self.keys - choose((1, 2, 3))}"),
             ev.TerminalNotified(event=choose(names)),
         ]
-        if self.random.random() < 0.25:
+        if self.random.random() < 0.1:
             posts = [ev.TerminalNotified(event=choose(("Shutdown", "Initialised")))]
         self.take(choose(posts))
 
@@ -170,108 +190,13 @@ class Walk:
             return self._time()
         send = self.random.choice(self.out)
         self.out.remove(send)
-        event = self._answer_to(send)
+        event = self.terminal.answer_to(send)
         if event is None:
             return None
         if not isinstance(event, ev.LoginAnswered | ev.LoginFailed | ev.LogoutEnded):
             self.past.append(event)
         return self.take(event)
 
-    def _answer_to(self, send: fx.Send) -> ev.Event | None:
-        sent_id = send.message.header.service_id or ""
-        chance = self.random.random()
-        match send.message.body:
-            case m.LoginRequest():
-                if chance < 0.15:
-                    return ev.LoginFailed("no answer")
-                serial = lanes.SERIAL if chance < 0.9 else "serial-2"
-                return lanes.login(serial, None if chance > 0.25 else "Busy")
-            case m.LogoutRequest():
-                return ev.LogoutEnded(None)
-            case m.PaymentRequest():
-                if chance < 0.2:
-                    return ev.PaymentLost(sent_id, "broken")
-                if chance < 0.25 and sent_id not in self.left:
-                    return ev.PaymentNotSent(sent_id, "no route")
-                header, response, owner = self._payment_response(send)
-                return ev.PaymentAnswered(
-                    service_id=sent_id, header=header, response=response, poi_owner=owner
-                )
-            case m.TransactionStatusRequest():
-                return self._status_answer(send, sent_id)
-            case _:
-                return None  # AbortRequest: nothing depends on its answer
 
-    def _status_answer(self, send: fx.Send, sent_id: str) -> ev.Event:
-        chance = self.random.random()
-        if chance < 0.15:
-            return ev.StatusFailed(sent_id, "no answer")
-        if chance < 0.75:
-            likely = self.random.random() < 0.9
-            condition = self.random.choice(STATUS_LIKELY if likely else CONDITIONS)
-            response = m.Response(result="Failure", error_condition=condition)
-            return ev.StatusAnswered(
-                service_id=sent_id, response=m.TransactionStatusResponse(response=response)
-            )
-        asked = send.message.body
-        assert isinstance(asked, m.TransactionStatusRequest)
-        assert asked.reference is not None
-        about = [
-            paid
-            for paid in self.lane.sends
-            if paid.message.header.service_id == asked.reference.service_id
-        ]
-        header, response_, owner = self._payment_response(about[0])
-        body = response_ if self.random.random() < 0.95 else m.UnknownBody("Anything")
-        repeated = m.TransactionStatusResponse(
-            response=m.Response(result="Success"),
-            repeated=m.RepeatedMessage(header=header, body=body),
-        )
-        return ev.StatusAnswered(service_id=sent_id, response=repeated, poi_owner=owner)
-
-    def _rarely(self) -> bool:
-        return self.random.random() < 0.04
-
-    def _payment_response(self, send: fx.Send) -> tuple[m.Header, m.PaymentResponse, str | None]:
-        """An answer to this PaymentRequest: right, or wrong in one way or another."""
-        rarely = self._rarely
-        body = send.message.body
-        assert isinstance(body, m.PaymentRequest)
-        header = m.response_header(send.message.header)
-        for field in ("service_id", "sale_id", "poi_id"):
-            if rarely():
-                header = replace(header, **{field: self.random.choice(("other", None))})
-        echoed: m.TransactionID | None = body.transaction
-        if rarely():
-            echoed = self.random.choice((None, m.TransactionID("other", "t")))
-        poi = m.TransactionID(f"poi-{self.random.randint(1, 10**6)}", "t")
-        owner = self.random.choice(("other", None, None)) if rarely() else None
-        if self.random.random() < 0.45:
-            likely = self.random.random() < 0.9
-            condition = self.random.choice(LIKELY if likely else CONDITIONS)
-            response = m.Response(result="Failure", error_condition=condition or None)
-            answer = m.PaymentResponse(
-                response=response, sale_transaction=echoed, poi_transaction=poi
-            )
-            return header, answer, owner
-        charged, tip, currency = body.requested_amount, None, "SEK"
-        if rarely():
-            charged += Decimal("0.01")
-        if self.random.random() < 0.2:
-            tip = Decimal(5)
-            charged += tip if not rarely() else Decimal(0)
-        if rarely():
-            currency = "NOK"
-        amounts = m.AmountsResp(authorized_amount=charged, tip_amount=tip, currency=currency)
-        result = "Partial" if rarely() else "Success"
-        answer = m.PaymentResponse(
-            response=m.Response(result=result),
-            sale_transaction=echoed,
-            poi_transaction=poi,
-            amounts=None if rarely() else amounts,
-        )
-        return header, answer, owner
-
-
-def _pays(send: fx.Send) -> bool:
-    return isinstance(send.message.body, m.PaymentRequest)
+def _attempts(send: fx.Send) -> bool:
+    return isinstance(send.message.body, m.PaymentRequest | m.ReversalRequest)

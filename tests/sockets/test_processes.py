@@ -253,7 +253,7 @@ def test_a_daemon_that_dies_in_the_middle_of_a_payment() -> None:
         assert (paid.status, paid.lines[-1]) == (0, "approved"), paid
         assert lane.terminal.out.count("till: Payment") == 1
         sent = [line.split()[1] for line in lane.terminal.out.splitlines() if "till: " in line]
-        assert sent == ["Login", "Payment", "TransactionStatus", "Login"]
+        assert sent == ["TransactionStatus", "Login", "Payment", "TransactionStatus", "Login"]
 
 
 def test_a_stop_in_the_middle_of_a_payment_leaves_it_to_the_terminal() -> None:
@@ -264,7 +264,7 @@ def test_a_stop_in_the_middle_of_a_payment_leaves_it_to_the_terminal() -> None:
         assert lane.daemon.ended(10) == 0
         assert pay.ended() == 3
         sent = [line.split()[1] for line in lane.terminal.out.splitlines() if "till: " in line]
-        assert sent == ["Login", "Payment"]
+        assert sent == ["TransactionStatus", "Login", "Payment"]
 
 
 # -- Starts ---------------------------------------------------------------------------------------
@@ -326,7 +326,6 @@ def test_a_configuration_that_is_not_there() -> None:
     ("table", "key", "value"),
     [
         ("till", "socket", "/proc/laned/till.sock"),
-        ("journal", "path", "/proc/laned/journal.sqlite3"),
         ("till", "group", "no-such-group"),
     ],
 )
@@ -337,6 +336,19 @@ def test_what_cannot_be_opened_is_named(table: str, key: str, value: str) -> Non
         assert daemon.ended() == 1
         assert value in daemon.err.splitlines()[-1], daemon.err
         assert "Traceback" not in daemon.err
+
+
+def test_a_journal_that_cannot_be_opened_leaves_the_daemon_up_but_takes_no_payment() -> None:
+    with site() as lane:
+        path = "/proc/laned/journal.sqlite3"
+        lane.simulate()
+        lane.run(ready=False, journal={"path": path})
+        until(lambda: lane.lane().get("journal") == "read_only", "the daemon")
+        assert path in lane.daemon.err
+        paid = lane.command("pay", "1.00")
+        assert paid.status == 1
+        assert "journal_unavailable" in paid.err
+        assert lane.terminal.out.count("till:") == 0, "and sends no Login"
 
 
 def test_the_socket_has_the_mode_that_is_configured() -> None:

@@ -29,6 +29,7 @@ async def test_happy_tells_what_the_customer_sees_in_order(
         await stream.until("display", lines=["Welcome"])
         assert payment["state"] == "approved"
         assert shown(stream) == [
+            "Please wait",
             "Present card",
             "Enter PIN",
             "Enter PIN: *",
@@ -47,7 +48,8 @@ async def test_happy_tells_what_the_customer_sees_in_order(
         codes = {display["lines"][0]: display["code"] for display in stream.of("display")}
         assert codes["Approved"] == 9202
         assert codes["Enter PIN: ***"] is None
-        assert {display["source"] for display in stream.of("display")} == {"terminal"}
+        sources = [display["source"] for display in stream.of("display")]
+        assert sources == ["lane", *["terminal"] * 9]
 
 
 async def test_the_final_payment_has_everything_a_till_needs(

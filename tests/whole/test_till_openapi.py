@@ -113,6 +113,7 @@ def test_every_code_of_the_contract_has_its_status() -> None:
 
 TEXTS = [
     "", " ", "x", "payment", "refund", "button", "none", "SEK", "EUR", "sek", "approved", "true",
+    "failed", "MerchantCancel", "Malfunction",
     "10", "10.5", "0.01", "0", "00.0", "-1", "1e3", "1.234", "01", "1\n", "7\n", "\t", "a\x7fb",
     "ä", "٣", "x" * 36, "x" * 64, "x" * 65, "1" * 9, "1" * 10, "999999999.99",
 ]  # fmt: skip
@@ -168,7 +169,7 @@ async def test_a_body_is_accepted_exactly_if_the_document_accepts_it(
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     wrong: list[str] = []
     async with lane(tmp_path, payment={"confirm": "button"}) as rig:
-        if operation["operationId"] in ("abort", "confirm"):
+        if operation["operationId"] in ("abort", "confirm", "reversal", "resolve"):
             await rig.put()
         for number, (body, accepted) in enumerate(bodies(schema, seed=7)):
             target = path.replace("{name}", "abort")

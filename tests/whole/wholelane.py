@@ -6,6 +6,7 @@ both apps, the terminal client with its decoder, the simulator with its own.
 
 import json
 import random
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,15 +19,16 @@ import trio
 from asgiwire import Wire
 from contract import undocumented
 from tillstream import Stream
+from wholebooks import compare
 
 from laned.config import Config, parse
 from laned.daemon import Lane, assemble
-from laned.journal import Journal
+from laned.journal import AnyJournal, Journal, JournalError
 from laned.lane import events as ev
 from laned.lane.payment import Payment
 from laned.offload import in_line
 from laned.serve import PEER, Peer
-from laned.simulator import SCENARIOS, Scenario, Settings, State, Terminal, simulator_app
+from laned.simulator import SCENARIOS, Scenario, Settings, Terminal, simulator_app
 from laned.terminal import FIRST_BYTE, LAST_BYTE, TerminalClient
 
 START = datetime(2025, 3, 4, 11, 30, tzinfo=UTC)
@@ -75,6 +77,11 @@ def configured(folder: Path, changes: Tables) -> Config:
         lines.append(f"[{name}]")
         lines += [f"{key} = {json.dumps(value)}" for key, value in table.items()]
     return parse("\n".join(lines), "lane.toml", {})
+
+
+def first_service_id_1001(config: Config) -> Journal:
+    """Open the configured journal; a new one gives out 1001 first."""
+    return Journal(Path(config.journal.path), 1000)
 
 
 class Network(httpx.AsyncBaseTransport):
@@ -134,7 +141,7 @@ class Door(httpx.AsyncBaseTransport):
 class Rig:
     """One life of a lane, and its till."""
 
-    def __init__(self, world: "World", config: Config, journal: Journal, lane: Lane) -> None:
+    def __init__(self, world: "World", config: Config, journal: AnyJournal, lane: Lane) -> None:
         self.world = world
         self.config = config
         self.journal = journal
@@ -144,6 +151,12 @@ class Rig:
         self.done = trio.Event()
         self.nursery: trio.Nursery
         self.till: httpx.AsyncClient
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The journal's own connection, to make trouble on."""
+        assert isinstance(self.journal, Journal)
+        return self.journal._db
 
     # -- The till
 
@@ -231,6 +244,11 @@ class World:
         """Whether the lane was away while the terminal posted."""
         self.unknown: set[str] = set()
         """Payments whose outcome is not known at the end, rightly."""
+        self.lost: set[str] = set()
+        """Payments that were in a journal which is lost or cannot be read."""
+        self.journal_may_fail = False
+        """Whether a life may end because the journal takes no more."""
+        self.open_journal: Callable[[Config], AnyJournal] = first_service_id_1001
         self.undocumented: list[str] = []
         self._nursery = nursery
         self.door = door
@@ -245,7 +263,7 @@ class World:
         return rig
 
     async def _live(self, config: Config, *, task_status: trio.TaskStatus[Rig]) -> None:
-        journal = Journal(Path(config.journal.path), 1000)
+        journal = self.open_journal(config)
         client = TerminalClient(config.terminal.connect_timeout, transport=self.network)
         life = partial(
             assemble,
@@ -275,6 +293,9 @@ class World:
                             apps.cancel_scope.deadline = trio.current_time() + 1
                             await trio.lowlevel.checkpoint()
                 nursery.cancel_scope.cancel()
+        except* JournalError:
+            if not self.journal_may_fail:
+                raise
         finally:
             self.door.wire = None
             journal.close()
@@ -294,14 +315,23 @@ class World:
     # -- The books
 
     def payments(self) -> list[Payment]:
-        """All payments of the journal."""
+        """All payments of the journal; none if it cannot be read."""
         if self.rig is not None and not self.rig.done.is_set():
-            return self.rig.journal.payments(None, 1000, None) or []
+            try:
+                return self.rig.journal.payments(None, 1000, None) or []
+            except JournalError:
+                return []
         journal = Journal(self.folder / "journal.sqlite3", 1000)
         try:
             return journal.payments(None, 1000, None) or []
         finally:
             journal.close()
+
+    def lose_journal(self) -> None:
+        """Let the journal vanish between two lives; what lies beside it stays."""
+        self.lost |= {payment.id for payment in self.payments()}
+        for suffix in ("", "-wal", "-shm"):
+            (self.folder / f"journal.sqlite3{suffix}").unlink(missing_ok=True)
 
     def check(self) -> None:
         """What holds after every test: no rule broken, and the books agree."""
@@ -310,29 +340,7 @@ class World:
         assert not self.undocumented, self.undocumented
         errors = self.terminal.callback_errors
         assert self.callbacks_may_fail or not errors, errors
-        charged = {entry.sale_transaction_id: entry for entry in self.terminal.ledger.charged()}
-        assert len(charged) == len(self.terminal.ledger.charged())
-        for payment in self.payments():
-            assert payment.final or payment.id in self.unknown, f"{payment.id} is {payment.state}"
-            found = [
-                charged.pop(ids.transaction_id)
-                for ids in payment.attempts
-                if ids.transaction_id in charged
-            ]
-            if payment.id in self.unknown:
-                continue
-            if payment.state != "approved":
-                assert found == [], f"{payment.id} is {payment.state}, and was charged"
-                continue
-            (entry,) = found
-            assert payment.poi_transaction is not None
-            assert entry.poi_transaction_id == payment.poi_transaction.id
-            assert entry.timestamp == payment.poi_transaction.timestamp
-            assert (entry.amount, entry.currency) == (payment.amount, payment.currency)
-            assert entry.type == ("Refund" if payment.type == "refund" else "Normal")
-            assert entry.amount + entry.tip == payment.authorized_amount
-        assert not charged, f"charged, and not approved in the journal: {list(charged)}"
-        assert all(entry.state is not State.RUNNING for entry in self.terminal.ledger)
+        compare(self.terminal, self.payments(), unknown=self.unknown, lost=self.lost)
 
 
 @asynccontextmanager

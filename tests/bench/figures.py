@@ -1,4 +1,4 @@
-"""Figures of a running lane, beside a bare server, in one run: `python tests/bench/bench.py`.
+"""Figures of a running lane, beside a bare server, in one run: `python tests/bench/figures.py`.
 
 Everything is real: `laned run` and `laned simulate` as processes, TCP on loopback, the till's unix
 socket. Times depend on the machine, so each is printed beside what it is to be compared with.
@@ -13,8 +13,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from laned.client import Till, Unreachable
@@ -69,7 +70,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(*arguments: str, environ: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def process(
+    *arguments: str, environ: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(
         [sys.executable, *arguments],
         stdout=subprocess.DEVNULL,
@@ -83,9 +86,9 @@ def process(*arguments: str, environ: dict[str, str] | None = None) -> Iterator[
             running.wait(15)
 
 
-def until(what: str, ready: "callable[[], object]", seconds: float = 20.0) -> None:  # type: ignore[valid-type]
+def until(what: str, ready: Callable[[], object], seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
-    while not ready():  # type: ignore[misc]
+    while not ready():
         if time.monotonic() > deadline:
             raise TimeoutError(what)
         time.sleep(0.005)
@@ -152,6 +155,9 @@ class FakeTerminal:
         elif b"<PaymentRequest" in request:
             self._open.append((connection, request))
             self.paying.set()
+        elif b"<TransactionStatusRequest" in request:
+            refused = 'Failure" ErrorCondition="NotAllowed'
+            self._respond(connection, request, "TransactionStatus", refused)
         else:
             name = "Login" if b"<LoginRequest" in request else "Logout"
             self._respond(connection, request, name, "Success")
@@ -191,16 +197,20 @@ def state(till: Till) -> str:
 
 def display_to_204(count: int) -> list[tuple[str, str, str]]:
     terminal, bare = FakeTerminal(), free_port()
-    with tempfile.TemporaryDirectory() as folder, lane(Path(folder), terminal.port) as (_, port, _):
-        with process("-c", BARE, str(bare)):
-            until("the bare server", lambda: answers(bare))
-            bodies = [DISPLAY.format(number).encode() for number in range(count)]
-            for body in bodies[:50]:
-                post(port, body), post(bare, body)
-            ours, theirs = [], []
-            for body in bodies:  # by turns, so that both meet the same machine
-                ours.append(post(port, body))
-                theirs.append(post(bare, body))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        lane(Path(folder), terminal.port) as (_, port, _),
+        process("-c", BARE, str(bare)),
+    ):
+        until("the bare server", lambda: answers(bare))
+        bodies = [DISPLAY.format(number).encode() for number in range(count)]
+        for body in bodies[:50]:
+            post(port, body)
+            post(bare, body)
+        ours, theirs = [], []
+        for body in bodies:  # by turns, so that both meet the same machine
+            ours.append(post(port, body))
+            theirs.append(post(bare, body))
     (median, worst), (bare_median, bare_worst) = quantiles(ours), quantiles(theirs)
     return [
         (
@@ -232,7 +242,7 @@ def button_to_abort(count: int) -> list[tuple[str, str, str]]:
             till.ask("POST", "/v1/buttons/abort/press", {"seconds": 0.02})
             assert terminal.aborted.wait(5)
             times.append(terminal.aborted_at - pressed)
-            until("the end", lambda number=number: final(till, str(number)))
+            until("the end", partial(final, till, str(number)))
             time.sleep(0.1)
     median, worst = quantiles(times)
     settle = 0.005
@@ -292,8 +302,8 @@ def memory(payments: int) -> list[tuple[str, str, str]]:
         (Path(folder) / "laned.toml").write_text(
             CONFIG.format(terminal=terminal, listener=listener, poi_id=POI_ID, folder=folder)
         )
-        simulate = ("-m", "laned", "simulate", "--listen", f"127.0.0.1:{terminal}")
-        simulate += ("--callback", f"http://127.0.0.1:{listener}", "--speed", "500")
+        simulate = ["-m", "laned", "simulate", "--listen", f"127.0.0.1:{terminal}"]
+        simulate += ["--callback", f"http://127.0.0.1:{listener}", "--speed", "500"]
         with (
             process(*simulate),
             process("-m", "laned", "run", "--config", f"{folder}/laned.toml") as daemon,
@@ -303,7 +313,7 @@ def memory(payments: int) -> list[tuple[str, str, str]]:
             before = resident(daemon.pid)
             for number in range(payments):
                 till.ask("PUT", f"/v1/payments/{number}", {"amount": "1.00"})
-                until("the end", lambda number=number: final(till, str(number)))
+                until("the end", partial(final, till, str(number)))
             after = resident(daemon.pid)
     return [
         (f"resident memory after {payments} payments", f"{after:.1f} MB", "goal 50 MB"),

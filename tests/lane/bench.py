@@ -9,7 +9,7 @@ from typing import TypeVar
 import lanes
 import trio
 
-from laned.journal import Journal, JournalError
+from laned.journal import Journal, JournalError, Stored
 from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.answers import Answered, Exchange, Lost
@@ -39,7 +39,7 @@ class NotingJournal(Journal):
         super().write(entries)
         self.log.append(f"written {names}")
 
-    def find(self, payment_id: str):  # type: ignore[no-untyped-def]
+    def find(self, payment_id: str) -> Stored | None:
         if self.broken == "find":
             raise JournalError(f"{self.path}: cannot read: disk I/O error")
         return super().find(payment_id)
@@ -111,16 +111,20 @@ class FakeTerminal:
 class Bench:
     """A runner, and everything around it."""
 
-    def __init__(self, path: Path, config: lanes.Config | None = None) -> None:
+    def __init__(
+        self, path: Path, config: lanes.Config | None = None, *, surveyed: bool = True
+    ) -> None:
         self.log: list[str] = []
         self.journal = NotingJournal(path, self.log)
+        if surveyed:
+            Journal.write(self.journal, [fx.Surveyed()])
         self.terminal = FakeTerminal(self.log)
         self.gate: trio.Event | None = None  # what the journal's work waits for
         self._tokens = 0
         past: Past = self.journal.past()
         self.runner = Runner(
             start(config or lanes.configuration(), past, self.moment()),
-            life=self.journal.begin_life(),
+            life=self.journal.life,
             journal=self.journal,
             offload=self.offload,
             terminal=self.terminal,
@@ -167,9 +171,11 @@ def approval(call: Call, poi: str = "poi-1") -> m.PaymentResponse:
 
 
 @asynccontextmanager
-async def bench(path: Path, config: lanes.Config | None = None) -> AsyncIterator[Bench]:
+async def bench(
+    path: Path, config: lanes.Config | None = None, *, surveyed: bool = True
+) -> AsyncIterator[Bench]:
     """A runner that runs, until the end of the block."""
-    made = Bench(path, config)
+    made = Bench(path, config, surveyed=surveyed)
     try:
         with trio.fail_after(PATIENCE):
             async with trio.open_nursery() as nursery:
@@ -181,9 +187,11 @@ async def bench(path: Path, config: lanes.Config | None = None) -> AsyncIterator
 
 
 @asynccontextmanager
-async def ready(path: Path, config: lanes.Config | None = None) -> AsyncIterator[Bench]:
+async def ready(
+    path: Path, config: lanes.Config | None = None, *, surveyed: bool = True
+) -> AsyncIterator[Bench]:
     """A runner with a session."""
-    async with bench(path, config) as made:
+    async with bench(path, config, surveyed=surveyed) as made:
         await made.until(Phase.READY)
         made.log.clear()
         yield made

@@ -1,0 +1,180 @@
+"""What the terminal answers to an attempt, and what that is worth (money rules 2 and 3)."""
+
+from laned.lane import session, status
+from laned.lane.buttons import between_attempts
+from laned.lane.events import AttemptAnswered, AttemptLost, AttemptNotSent
+from laned.lane.outcome import (
+    AMOUNT_MISMATCH,
+    FOREIGN_TRANSACTION,
+    UNKNOWN_RESULT,
+    AttemptResponse,
+    cancel,
+    conclude,
+    did_not_happen,
+    mismatch,
+    problem,
+    reversal_told,
+    told,
+)
+from laned.lane.payment import Attempt, PaymentState, Problem
+from laned.lane.state import Phase, Verdict
+from laned.lane.turn import Turn
+from laned.nexo.messages import (
+    Category,
+    ErrorCondition,
+    Header,
+    Result,
+    ReversalResponse,
+)
+
+BUSY_FOR = 30.0  # seconds for which a refused attempt is followed by another
+SESSIONS_MISSING = 2  # logins for the sake of one payment
+FOREIGN_ANSWER = "ForeignAnswer"
+WRONG_ANSWERS = frozenset({FOREIGN_ANSWER, FOREIGN_TRANSACTION, UNKNOWN_RESULT, AMOUNT_MISMATCH})
+NO_SESSION = frozenset({ErrorCondition.NOT_ALLOWED, ErrorCondition.LOGGED_OUT})
+REFUSED = NO_SESSION | {ErrorCondition.BUSY}
+
+
+def attempt_answered(turn: Turn, event: AttemptAnswered) -> None:
+    """The terminal answered the request itself."""
+    if between_attempts(turn.state) and event.service_id == turn.attempt.service_id:
+        return  # it was refused already: a second answer to the same request
+    if event.service_id == turn.attempt.service_id:
+        turn.change(post_open=False)
+        take(turn, event.header, event.response, event.poi_owner, direct=True)
+    else:
+        late_answer(turn, event)
+
+
+def late_answer(turn: Turn, event: AttemptAnswered) -> None:
+    """An answer to an attempt that is over: it wins over what a person said of its payment.
+
+    Contract, `POST /v1/payments/{id}/resolve`. Where it says the same, nothing changes.
+    """
+    verdicts = {verdict.attempt.service_id: verdict for verdict in turn.state.verdicts}
+    verdict = verdicts.pop(event.service_id, None)
+    if verdict is None:
+        return  # the terminal has refused it since, or has said by a TransactionStatus what it was
+    if is_ours(verdict.attempt, event.header, event.response, direct=True):
+        turn.change(verdicts=tuple(verdicts.values()))
+        _overrule(turn, verdict, event.response, event.poi_owner)
+
+
+def _overrule(
+    turn: Turn, verdict: Verdict, response: AttemptResponse, poi_owner: str | None
+) -> None:
+    """The terminal's own answer to a payment that a person has resolved."""
+    payment, why = verdict.payment, problem(response.response)
+    condition = why.condition if why is not None else ""
+    wrong = mismatch(payment, response, poi_owner)
+    if condition == ErrorCondition.IN_PROGRESS:
+        return
+    if isinstance(response, ReversalResponse):
+        said = reversal_told(payment, why, response)
+    else:
+        said = told(payment, response)
+        if condition in REFUSED:
+            said["state"] = PaymentState.FAILED
+    if wrong is not None and wrong.condition == AMOUNT_MISMATCH:
+        why, said = wrong, {}  # money moved, but not what a payment can stand for
+    elif wrong is not None or said["state"] == payment.state:
+        return
+    message = f"was resolved {payment.state}; the terminal's own answer came later"
+    if why is not None:
+        message += f": {why.condition} {why.message}".rstrip()
+    turn.change_resolved(payment, error=Problem("LateAnswer", message), **said)
+
+
+def take(
+    turn: Turn,
+    header: Header,
+    response: AttemptResponse,
+    poi_owner: str | None,
+    *,
+    direct: bool,
+) -> None:
+    """Believe an answer, direct or repeated, if it is this attempt's (money rule 2)."""
+    condition = response.response.error_condition
+    failed = response.response.result == Result.FAILURE
+    if not is_ours(turn.attempt, header, response, direct=direct):
+        wrong: Problem | None = Problem(FOREIGN_ANSWER, "an answer to something else came")
+    else:
+        wrong = mismatch(turn.payment, response, poi_owner)
+    if wrong is not None:
+        status.not_known(turn, wrong)
+    elif failed and condition == ErrorCondition.IN_PROGRESS:
+        status.runs(turn)
+    elif failed and condition in REFUSED:
+        refused(turn, str(condition), response.response.additional_response)
+        return
+    else:
+        conclude(turn, response)
+        return
+    if direct:
+        status.in_doubt(turn)
+    else:
+        status.ask_later(turn, status.SLOW_INTERVAL if wrong else None)
+
+
+def is_ours(attempt: Attempt, header: Header, response: AttemptResponse, *, direct: bool) -> bool:
+    """Whether an answer belongs to the attempt: ServiceID, SaleID, POIID and TransactionID.
+
+    A Failure that came on the attempt's own connection may leave out the TransactionID: there is
+    nothing that could be charged by believing it.
+    """
+    same = (header.service_id, header.sale_id, header.poi_id) == (
+        attempt.service_id,
+        attempt.sale_id,
+        attempt.poi_id,
+    )
+    reversal = isinstance(response, ReversalResponse)
+    if header.category != attempt.category or reversal != (attempt.category is Category.REVERSAL):
+        return False
+    if isinstance(response, ReversalResponse):
+        return same  # it echoes no TransactionID
+    echoed = response.sale_transaction
+    if echoed is None:
+        return same and direct and not response.response.success
+    return same and echoed.transaction_id == attempt.transaction_id
+
+
+def refused(turn: Turn, condition: str, message: str) -> None:
+    """The terminal turned the attempt away: nothing was charged; try again for a while."""
+    now = turn.now.monotonic
+    turn.change_attempt(refused=condition)
+    give_up_at = turn.state.give_up_at or now + BUSY_FOR
+    turn.change(give_up_at=give_up_at, asking=None, ask_at=None, abort_at=None)
+    no_session = condition in NO_SESSION
+    missing = turn.state.sessions_missing + no_session
+    if turn.state.aborting:
+        cancel(turn)
+    elif turn.state.order is None or now >= give_up_at or missing > SESSIONS_MISSING:
+        if no_session:
+            turn.change(logged_in=False)
+        did_not_happen(turn, Problem(condition, message))
+    else:
+        status.processing(turn)
+        turn.change(sessions_missing=missing)
+        if turn.state.phase is Phase.RELOGIN:
+            return  # the Login that is out decides about the next attempt
+        turn.change(phase=Phase.RETRYING)
+        if no_session:
+            status.ask(turn)  # only its answer allows a Login: money rule 5
+        else:
+            turn.change(retry_at=now + turn.state.config.terminal.retry_interval)
+
+
+def attempt_not_sent(turn: Turn, event: AttemptNotSent) -> None:
+    """The connection could not be made: certainly nothing happened (money rule 3)."""
+    if event.service_id == turn.attempt.service_id:
+        turn.change(logged_in=False)
+        did_not_happen(turn, Problem("NotSent", event.reason))
+        if turn.state.phase is Phase.OFFLINE:
+            session.go_offline(turn, "unreachable")
+
+
+def attempt_lost(turn: Turn, event: AttemptLost) -> None:
+    """The answer will not come, and the terminal may have done it: ask."""
+    if event.service_id == turn.attempt.service_id:
+        turn.change(post_open=False)
+        status.in_doubt(turn)

@@ -1,0 +1,286 @@
+"""A person's verdict on an unknown payment, and the terminal's own answer after it."""
+
+from decimal import Decimal
+from typing import Any
+
+import lanes
+import pytest
+from lanes import Lane, replace, resolution
+
+from laned.lane import effects as fx
+from laned.lane import events as ev
+from laned.lane.payment import PaymentState, Resolved
+from laned.lane.state import Phase
+from laned.nexo import messages as m
+
+UNKNOWN = [lanes.unknown, lanes.silent_with_open_post, lanes.asking_for_last]
+RUNNING = [
+    lanes.paying,
+    lanes.just_asked,
+    lanes.quiet,
+    lanes.retrying,
+    lanes.refused_early,
+    lanes.asking_for_session,
+    lanes.doubt,
+    lanes.relogin,
+    lanes.relogin_between,
+]
+NOTHING_UNKNOWN = [
+    make
+    for makers in lanes.MAKERS.values()
+    for make in makers
+    if make not in (*RUNNING, *UNKNOWN, lanes.relogin_with_open_post)
+    and not (make().state.reversing and make().state.unknown)
+]
+
+
+def refusal(lane: Lane, event: ev.Event) -> str:
+    found = lane.do(event).refusal
+    assert found is not None
+    assert lane.last.effects == ()
+    return found.code
+
+
+def changes(lane: Lane) -> list[fx.PaymentChanged]:
+    effects = [e.entry for e in lane.last.effects if isinstance(e, fx.Record)]
+    return [entry for entry in effects if isinstance(entry, fx.PaymentChanged)]
+
+
+# -- Who may, and what becomes of it --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", UNKNOWN)
+@pytest.mark.parametrize("state", ["approved", "failed"])
+def test_resolve_is_recorded_and_frees_the_lane(make: lanes.Make, state: str) -> None:
+    lane = make()
+    error = lane.payment.error
+    lane.do(resolution(state))
+    assert lane.state.payment is None
+    assert lane.payment.state == state
+    assert lane.payment.final
+    assert lane.payment.resolved == Resolved(1000, "asked the bank", lane.payment.updated_at)
+    assert lane.payment.error == error, "what the terminal last said"
+    assert changes(lane) == [fx.PaymentChanged(lane.payment)]
+    assert lane.phase is Phase.READY
+    assert lane.do(ev.PaymentAsked(lanes.order("b"))).refusal is None
+
+
+def test_resolve_while_a_login_is_out_waits_for_it() -> None:
+    lane = lanes.unknown().wait(2.0)
+    lane.do(lane.status("NotAllowed"))
+    lane.do(resolution())
+    phases = [lane.phase, lane.then(lanes.login()).phase]
+    assert phases == [Phase.LOGGING_IN, Phase.READY]
+    assert len(lane.sent(m.LoginRequest)) == 2
+
+
+@pytest.mark.parametrize("make", RUNNING)
+def test_resolve_not_while_the_terminal_says_that_it_runs(make: lanes.Make) -> None:
+    lane = make()
+    before = lane.state
+    assert refusal(lane, resolution()) == "lane_busy"
+    assert lane.state is before
+
+
+def test_resolve_not_once_it_runs_again() -> None:
+    lane = lanes.unknown().wait(2.0)
+    lane.do(lane.status("Busy"))
+    assert refusal(lane, resolution()) == "lane_busy"
+
+
+@pytest.mark.parametrize("make", NOTHING_UNKNOWN)
+def test_resolve_only_what_is_unknown(make: lanes.Make) -> None:
+    assert refusal(make(), resolution()) == "not_unknown"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state", "reversal"),
+    [("approved", "approved", "refused"), ("failed", "reversed", "done")],
+)
+def test_resolve_an_unknown_reversal(verdict: Any, state: str, reversal: str) -> None:
+    """Otherwise one that the terminal has forgotten would keep the lane from working for ever."""
+    lane = lanes.reversal_unknown()
+    lane.do(resolution(verdict))
+    ended = lane.state.settled
+    assert ended is not None
+    assert ended.reversal is not None
+    assert ended.resolved is not None
+    assert (ended.state, ended.reversal.state) == (state, reversal)
+    assert lane.state.payment is None
+    assert changes(lane)[-1].payment == ended
+
+
+@pytest.mark.parametrize("make", [*UNKNOWN, *RUNNING])
+def test_resolve_only_that_one(make: lanes.Make) -> None:
+    assert refusal(make(), resolution(payment_id="z")) == "not_unknown"
+
+
+# -- The terminal's own answer, later -------------------------------------------------------------
+
+
+def resolved(state: str) -> Lane:
+    lane = lanes.silent_with_open_post()
+    lane.do(resolution(state))
+    return lane
+
+
+def late(lane: Lane) -> tuple[str, str | None]:
+    assert changes(lane) == [fx.PaymentChanged(lane.payment)]
+    assert lane.payment.resolved is not None, "the verdict stays on it"
+    return lane.ended()
+
+
+@pytest.mark.parametrize(
+    ("said", "condition", "becomes"),
+    [
+        ("failed", None, "approved"),
+        ("approved", "Refusal", "declined"),
+        ("approved", "Cancel", "aborted"),
+        ("approved", "DeviceOut", "failed"),
+        ("approved", "Busy", "failed"),
+        ("approved", "NotAllowed", "failed"),
+    ],
+)
+def test_resolve_a_late_answer_that_contradicts_wins(
+    said: str, condition: str | None, becomes: str
+) -> None:
+    lane = resolved(said)
+    lane.do(lane.answered(condition))
+    assert late(lane) == (becomes, "LateAnswer")
+    assert lane.payment.error is not None
+    assert f"resolved {said}" in lane.payment.error.message
+    assert (condition or "") in lane.payment.error.message
+    if condition is None:
+        assert lane.payment.authorized_amount == Decimal("100.00")
+        assert lane.payment.poi_transaction is not None
+    assert lane.phase is Phase.READY
+
+
+@pytest.mark.parametrize(
+    ("said", "condition"),
+    [("approved", None), ("failed", "DeviceOut"), ("failed", "Busy"), ("approved", "InProgress")],
+)
+def test_resolve_a_late_answer_that_agrees_or_says_nothing(said: str, condition: str) -> None:
+    lane = resolved(said)
+    before = lane.payment
+    lane.do(lane.answered(condition))
+    assert (lane.payment, lane.last.effects) == (before, ())
+
+
+def test_resolve_a_late_answer_of_another_amount_is_told() -> None:
+    lane = resolved("failed")
+    lane.do(lane.answered(amounts=m.AmountsResp(authorized_amount=Decimal("90.00"))))
+    assert late(lane) == ("failed", "LateAnswer")
+    assert lane.payment.error is not None
+    assert "90.00" in lane.payment.error.message
+
+
+def test_resolve_a_foreign_late_answer_changes_nothing() -> None:
+    lane = resolved("failed")
+    before = lane.state
+    for foreign in (
+        lane.answered(header=lane.header(service_id="77")),
+        lane.answered(header=lane.header(sale_id="other")),
+        lane.answered(header=lane.header(poi_id="other")),
+        lane.answered(header=lane.header(category=m.Category.REVERSAL)),
+        lane.answered(sale_transaction=None),
+        lane.answered(sale_transaction=m.TransactionID("a.other", "t")),
+        replace(lane.answered(), service_id="77"),
+        replace(
+            lane.answered(),
+            response=m.ReversalResponse(response=m.Response(result="Failure")),
+        ),
+    ):
+        lane.do(foreign)
+        assert (lane.state, lane.last.effects) == (before, ())
+    lane.do(lane.answered(poi_owner="b"))
+    assert (lane.payment, lane.last.effects) == (before.settled, ())
+
+
+def test_resolve_only_the_first_late_answer_counts() -> None:
+    lane = resolved("failed")
+    again = lane.answered("Refusal")
+    lane.do(lane.answered())
+    before = lane.state
+    lane.do(again)
+    assert (lane.state, lane.payment.state) == (before, PaymentState.APPROVED)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_resolve_the_late_answer_is_heard_whatever_happened_since(ends: bool) -> None:
+    lane = resolved("failed")
+    late_answer = lane.answered()
+    lane.do(ev.PaymentAsked(lanes.order("b")))
+    if ends:
+        lane.do(lane.answered("Refusal"))
+    before = lane.state
+    lane.do(late_answer)
+    assert [change.payment.id for change in changes(lane)] == ["a"]
+    assert lane.state.settled == changes(lane)[0].payment
+    assert lane.state.settled.state is PaymentState.APPROVED
+    assert (lane.phase, lane.state.payment) == (before.phase, before.payment)
+
+
+def test_resolve_an_answer_that_was_lost_is_not_waited_for() -> None:
+    lane = lanes.unknown()
+    answer = lane.answered()
+    lane.do(resolution())
+    assert lane.state.verdicts == ()
+    before = lane.state
+    lane.do(answer)
+    assert lane.state is before
+
+
+# -- Of a reversal --------------------------------------------------------------------------------
+
+
+def resolved_reversal(state: str) -> Lane:
+    """The terminal was silent about a reversal; its own answer may still come."""
+    lane = lanes.reversal_quiet()
+    lane.do(lane.silent(), resolution(state))
+    assert lane.state.payment is None
+    return lane
+
+
+@pytest.mark.parametrize(
+    ("said", "condition", "becomes", "reversal"),
+    [("approved", None, "reversed", "done"), ("failed", "Refusal", "approved", "refused")],
+)
+def test_resolve_a_late_answer_to_a_reversal_that_contradicts_wins(
+    said: str, condition: str | None, becomes: str, reversal: str
+) -> None:
+    lane = resolved_reversal(said)
+    lane.do(lane.answered(condition))
+    assert late(lane) == (becomes, "LateAnswer")
+    assert lane.payment.reversal is not None
+    assert lane.payment.reversal.state == reversal
+
+
+@pytest.mark.parametrize(("said", "condition"), [("failed", None), ("approved", "Refusal")])
+def test_resolve_a_late_answer_to_a_reversal_that_agrees(said: str, condition: str | None) -> None:
+    lane = resolved_reversal(said)
+    before = lane.payment
+    lane.do(lane.answered(condition))
+    assert (lane.payment, lane.last.effects, lane.state.verdicts) == (before, (), ())
+
+
+def test_resolve_no_other_reversal_while_the_answer_to_one_may_still_come() -> None:
+    lane = resolved_reversal("approved")
+    assert refusal(lane, lanes.reversal_of(lane.state.settled)) == "not_reversible"
+    lane.do(lane.answered("Refusal"))
+    assert lane.do(lanes.reversal_of(lane.state.settled)).refusal is None
+
+
+def test_resolve_only_a_verdict_is_overruled() -> None:
+    lane = resolved("failed")
+    lane.do(lane.answered())
+    lane.do(lanes.reversal_of(lane.state.settled))
+    lane.do(lane.left())
+    lane.wait(30.0)
+    answer = lane.answered("Refusal")
+    lane.do(lane.repeated())
+    before = lane.state
+    assert before.settled is not None
+    assert before.settled.state is PaymentState.REVERSED
+    lane.do(answer)
+    assert lane.state is before, "the first conclusive answer wins"

@@ -1,0 +1,214 @@
+"""Mistakes about what the terminal did: doubt, answers, amounts, sessions, aborts, signatures."""
+
+from mutants.mutant import Mutant
+
+MUTANTS = (
+    Mutant(
+        name="a-payment-is-sent-again-after-a-time-out",
+        file="laned/lane/replies.py",
+        old="        turn.change(post_open=False)\n        status.in_doubt(turn)\n",
+        new='        turn.change(post_open=False)\n        refused(turn, "Busy", event.reason)\n',
+        tests=("tests/lane/test_doubt.py::test_rule_3_lost_is_asked_after_at_once",),
+    ),
+    Mutant(
+        name="lost-is-taken-for-not-sent",
+        file="laned/terminal.py",
+        old="return Lost(reason) if left else NotSent(reason)",
+        new="return NotSent(reason)",
+        tests=(
+            "tests/whole/test_terminal_client.py::test_without_a_usable_answer_it_may_have_been_done",
+        ),
+    ),
+    Mutant(
+        name="a-read-error-is-taken-for-a-connect-error",
+        file="laned/terminal.py",
+        old="        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:\n",
+        new="        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:\n"
+        "            left = left and not isinstance(error, httpx.NetworkError)\n",
+        tests=(
+            "tests/whole/test_terminal_client.py::test_without_a_usable_answer_it_may_have_been_done",
+        ),
+    ),
+    Mutant(
+        name="one-not-found-is-believed",
+        file="laned/lane/recovery.py",
+        old="    since = turn.state.not_found_at\n",
+        new="    since = turn.state.not_found_at or now - NOT_FOUND_APART\n",
+        tests=("tests/lane/test_not_found.py::test_rule_4_not_found_twice_2_seconds_apart",),
+    ),
+    Mutant(
+        name="not-found-is-believed-after-a-reboot",
+        file="laned/lane/recovery.py",
+        old="    elif turn.attempt.session_lost or _was_there(turn):\n",
+        new="    elif _was_there(turn):\n",
+        tests=("tests/lane/test_not_found.py::test_rule_4_not_believed_after_a_reboot",),
+    ),
+    Mutant(
+        name="not-found-is-believed-while-the-post-is-open",
+        file="laned/lane/recovery.py",
+        old="    if turn.state.phase is Phase.PAYING:\n",
+        new="    if False:\n",
+        tests=("tests/lane/test_not_found.py::test_rule_4_not_believed_while_the_post_is_open",),
+    ),
+    Mutant(
+        name="a-strangers-last-transaction-proves-something",
+        file="laned/lane/recovery.py",
+        old="    elif event.repeated_of is None:\n",
+        new="    elif event.repeated_of is None and event.poi_owner:\n",
+        tests=(
+            "tests/lane/test_last_transaction.py::test_rule_4_a_strangers_is_no_proof_and_is_recorded",
+        ),
+    ),
+    Mutant(
+        name="an-earlier-attempt-as-the-last-transaction-proves-something",
+        file="laned/lane/recovery.py",
+        old="    return owner != turn.payment.id\n",
+        new="    return True\n",
+        tests=(
+            "tests/lane/test_last_transaction.py::test_rule_4_an_earlier_attempt_of_the_same_payment_is_no_proof",
+        ),
+    ),
+    Mutant(
+        name="the-answers-service-id-is-not-looked-at",
+        file="laned/lane/replies.py",
+        old="    same = (header.service_id, header.sale_id, header.poi_id) == (\n",
+        new="    same = (attempt.service_id, header.sale_id, header.poi_id) == (\n",
+        tests=("tests/lane/test_payment_flow.py::test_rule_2_a_foreign_success_is_not_believed",),
+    ),
+    Mutant(
+        name="the-answers-transaction-id-is-not-looked-at",
+        file="laned/lane/replies.py",
+        old="    return same and echoed.transaction_id == attempt.transaction_id\n",
+        new="    return same\n",
+        tests=("tests/lane/test_payment_flow.py::test_rule_2_a_foreign_success_is_not_believed",),
+    ),
+    Mutant(
+        name="a-poi-transaction-may-belong-to-two-payments",
+        file="laned/lane/outcome.py",
+        old="    if poi_owner not in (None, payment.id):\n",
+        new="    if False:\n",
+        tests=("tests/lane/test_payment_flow.py::test_rule_2_a_foreign_success_is_not_believed",),
+    ),
+    Mutant(
+        name="the-amount-is-not-looked-at",
+        file="laned/lane/payment.py",
+        old="    return charged == order and amounts.currency in (None, currency)\n",
+        new="    return amounts.currency in (None, currency)\n",
+        tests=("tests/lane/test_payment_flow.py::test_rule_6_amounts",),
+    ),
+    Mutant(
+        name="the-currency-is-not-looked-at",
+        file="laned/lane/payment.py",
+        old="    return charged == order and amounts.currency in (None, currency)\n",
+        new="    return charged == order\n",
+        tests=("tests/lane/test_payment_flow.py::test_rule_6_amounts",),
+    ),
+    Mutant(
+        name="a-tip-counts-as-amount",
+        file="laned/lane/payment.py",
+        old="    charged = amounts.authorized_amount - (amounts.tip_amount or Decimal(0))\n",
+        new="    charged = amounts.authorized_amount\n",
+        tests=("tests/lane/test_payment_flow.py::test_rule_6_amounts",),
+    ),
+    Mutant(
+        name="a-busy-status-means-that-nothing-happened",
+        file="laned/lane/recovery.py",
+        old="        status.runs(turn)\n        status.ask_later(turn)\n",
+        new='        outcome.did_not_happen(turn, Problem(condition or "", ""))\n        return\n',
+        tests=(
+            "tests/lane/test_payment_flow.py::test_rule_7_a_busy_of_the_status_itself_means_running",
+        ),
+    ),
+    Mutant(
+        name="a-silent-terminal-is-logged-in-to-while-in-doubt",
+        file="laned/lane/recovery.py",
+        old="        status.ask_later(turn)\n\n\ndef _try_later",
+        new="        session.log_in_again(turn)\n\n\ndef _try_later",
+        tests=(
+            "tests/lane/test_doubt.py::test_rule_3_silence_makes_it_unknown_and_laned_keeps_asking",
+        ),
+    ),
+    Mutant(
+        name="a-rebooted-terminal-is-logged-in-to-while-in-doubt",
+        file="laned/lane/machine.py",
+        old="            turn.change(ask_at=turn.now.monotonic)  # and is",
+        new="            session.log_in_again(turn)  # and is",
+        tests=("tests/lane/test_doubt.py::test_rule_5_events_only_trigger_a_question",),
+    ),
+    Mutant(
+        name="asked-as-configured-now-and-not-as-sent",
+        file="laned/lane/status.py",
+        old="request, timeout=timeout, attempt=attempt)\n    turn.change(asking",
+        new="request, timeout=timeout)\n    turn.change(asking",
+        tests=(
+            "tests/lane/test_doubt.py::test_rule_3_asks_as_it_was_sent_whatever_the_configuration_says_now",
+        ),
+    ),
+    Mutant(
+        name="an-abort-decides-the-outcome",
+        file="laned/lane/abort.py",
+        old="        elif turn.state.sent and turn.state.running:\n            send_abort(turn)\n",
+        new="        elif turn.state.sent and turn.state.running:\n"
+        "            send_abort(turn)\n            cancel(turn)\n",
+        tests=(
+            "tests/lane/test_abort_signature_stop.py::test_rule_8_an_abort_names_the_attempt_and_does_not_decide",
+        ),
+    ),
+    Mutant(
+        name="an-abort-overtakes-its-payment",
+        file="laned/lane/abort.py",
+        old="        elif turn.state.sent and turn.state.running:\n",
+        new="        elif turn.state.running:\n",
+        tests=(
+            "tests/lane/test_abort_signature_stop.py::test_rule_8_only_after_the_request_has_left",
+        ),
+    ),
+    Mutant(
+        name="an-abort-does-not-forbid-further-attempts",
+        file="laned/lane/replies.py",
+        old="    if turn.state.aborting:\n        cancel(turn)\n    elif",
+        new="    if",
+        tests=("tests/lane/test_payment_flow.py::test_rule_2_an_abort_forbids_further_attempts",),
+    ),
+    Mutant(
+        name="an-abort-is-sent-while-a-signature-is-asked-for",
+        file="laned/lane/wishes.py",
+        old='    elif prompt is not None and prompt.kind == "signature":\n',
+        new="    elif False:\n",
+        tests=(
+            "tests/lane/test_abort_signature_stop.py::test_rule_8_never_while_a_signature_prompt_is_open",
+        ),
+    ),
+    Mutant(
+        name="a-signature-asked-for-after-an-abort-stays-open",
+        file="laned/lane/prompts.py",
+        old=' == "decline" or turn.payment.abort_requested:\n',
+        new=' == "decline":\n',
+        tests=(
+            "tests/lane/test_abort_signature_stop.py::test_rule_8_a_signature_asked_for_after_an_abort_is_declined",
+        ),
+    ),
+    Mutant(
+        name="a-signature-is-approved-on-time-out",
+        file="laned/lane/timers.py",
+        old='        prompts.close(turn, answer=False, by="timeout")\n    if',
+        new='        prompts.close(turn, answer=True, by="timeout")\n    if',
+        tests=(
+            "tests/lane/test_abort_signature_stop.py::test_rule_9_the_time_out_declines_before_the_terminals_own",
+        ),
+    ),
+    Mutant(
+        name="a-signature-is-approved-by-policy",
+        file="laned/lane/prompts.py",
+        old="        close(turn, answer=False, by=None)\n",
+        new="        close(turn, answer=True, by=None)\n",
+        tests=("tests/lane/test_abort_signature_stop.py::test_rule_9_declined_by_policy_at_once",),
+    ),
+    Mutant(
+        name="an-older-payment-is-reversed",
+        file="laned/lane/attempts.py",
+        old="    if payment.poi_transaction is None or event.superseded_by is not None:\n",
+        new="    if payment.poi_transaction is None:\n",
+        tests=("tests/lane/test_reversal.py::test_rule_10_only_the_terminals_last",),
+    ),
+)

@@ -1,0 +1,247 @@
+"""A seed becomes a plan, a world, and a verdict."""
+
+import random
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+
+import trio
+import trio.testing
+from covered import SENT, Covered
+from lives import lose
+from msgspec import Struct
+from msgspec.structs import replace
+from people import Attendant, Gremlin, Meddler, Supervisor, Till
+from world import Plan, World, made
+
+from laned.lane import events as ev
+from laned.lane.attempts import ANSWER_LIMIT
+from laned.lane.state import Phase
+from laned.simulator import SCENARIOS, Scenario, Settings
+
+LONGEST = 48 * 3600.0
+"""Virtual seconds of one seed; what still waits then would wait for ever."""
+TILLS_WITHIN = 3 * 3600.0
+SETTLES_WITHIN = 1000.0
+"""Virtual seconds in which a terminal that is reachable and can know has told everything."""
+FOCI = ("Login", "Payment", "Abort", "Reversal", "Logout", "Display", "Print", "Input", "Event")
+WAYS = ["reboot", "forget", "swap", "unplug", "cut", "kill", "stop", "notify", "fill"]
+
+
+class Verdict(Struct):
+    """What became of one seed."""
+
+    seed: int
+    wrong: list[str]
+    covered: Covered
+    trace: list[str]
+
+
+class Course(Struct, frozen=True, kw_only=True):
+    """What a seed sets on the lane beside its plan."""
+
+    tills: int
+    customers: int
+    meddler: float
+    gremlin: float
+    ways: list[str]
+    loses: float
+    damages: float
+
+
+def plan_for(seed: int) -> tuple[Plan, Course]:
+    """A seed's plan: from almost nothing going wrong to almost everything."""
+    draw = random.Random(f"{seed} plan")
+    rough = draw.choice((0.0, 0.3, 1.0, 1.0))
+    plan = Plan(
+        signature=draw.choice(("decline", "button", "till")),
+        retry_interval=draw.choice((1.0, 2.0, 10.0)),
+        response_timeout=draw.choice((20.0, 60.0, 300.0)),
+        on_corrupt=draw.choice(("stop", "aside")),
+        settings=Settings(
+            busy_after_login=draw.choice((0.0, 1.0, 1.0, 60.0)),
+            busy_after_payment=draw.choice((0.0, 2.0)),
+            boot_time=draw.choice((1.0, 20.0, 60.0)),
+            memory=draw.choice((1, 2, 100)),
+            remembers_refusals=draw.random() < 0.3,
+            refuse_reversals=draw.random() < 0.3,
+        ),
+        scenarios=tuple(draw.choices(_scenarios(draw), k=3)),
+        faults=draw.choice((0.0, 0.05, 0.15, 0.4)) * rough,
+        focus=tuple(draw.sample(FOCI, draw.choice((0, 0, 1, 1, 2)) if rough else 0)),
+        post_faults=draw.choice((0.0, 0.05, 0.2)) * rough,
+        crashes=draw.choice((0.0, 0.5, 1.0)),
+        latency=draw.choice((0.0, 0.0, 0.1, 1.5, 4.0)),
+        lies=draw.choice((0.0, 0.0, 0.0, 0.2)),
+        ignores_reference=draw.random() < 0.1,
+    )
+    course = Course(
+        tills=draw.choice((1, 1, 2)),
+        customers=draw.choice((3, 3, 4)),
+        meddler=draw.choice((3.0, 20.0, 1e6)),
+        gremlin=draw.choice((20.0, 60.0, 300.0, 1e6)),
+        ways=draw.sample(WAYS, draw.randint(1, 5)),
+        loses=draw.choice((0.0, 0.0, 0.1)),
+        damages=draw.choice((0.0, 0.0, 0.1)),
+    )
+    return plan, course
+
+
+def _scenarios(draw: random.Random) -> list[Scenario]:
+    pace = draw.choice((1.0, 1.0, 4.0))
+    found = [SCENARIOS["happy"]] * 4 + [replace(SCENARIOS["happy"], tip=Decimal(5))]
+    found += [replace(SCENARIOS["happy"], pin_digits=0, host_time=40.0)]
+    found += list(SCENARIOS.values())
+    found += [SCENARIOS["signature-approved"]] * 3
+    return [replace(scenario, host_time=scenario.host_time * pace) for scenario in found]
+
+
+def run(seed: int, *, traced: bool = False) -> Verdict:
+    """Live through one seed. The scheduler's own chances come from the seed, too."""
+    trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[attr-defined]
+    trio._core._run._r.seed(seed)  # type: ignore[attr-defined]
+    clock = trio.testing.MockClock(autojump_threshold=0)
+    with tempfile.TemporaryDirectory(prefix="laned-seed-", dir=_fast()) as folder:
+        return trio.run(_run, seed, Path(folder), traced, clock=clock)
+
+
+def _fast() -> str | None:
+    """Where files are in memory, if there is such a place."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+async def _run(seed: int, folder: Path, traced: bool) -> Verdict:
+    plan, course = plan_for(seed)
+    async with made(seed, folder, plan, traced=traced) as world:
+        world.say(f"{plan!r} {course!r}")
+        try:
+            with trio.fail_after(LONGEST):
+                await _live(world, course)
+        except trio.TooSlowError:
+            world.books.fault("the seed never ends")
+        verdict = Verdict(seed, world.books.wrong, world.covered, world.trace)
+    world.books.close()
+    return verdict
+
+
+async def _live(world: World, course: Course) -> None:
+    crashes = Crashes(world)
+    world.crash_at = crashes
+    supervisor = Supervisor(world, course.loses, course.damages)
+    world.between_lives = supervisor.between
+    nursery = world.nursery
+    nursery.start_soon(world.supervise)
+    nursery.start_soon(Attendant(world).run)
+    nursery.start_soon(Meddler(world, course.meddler).run)
+    nursery.start_soon(Gremlin(world, course.gremlin, course.ways).run)
+    nursery.start_soon(_caretaker, world)
+    with trio.move_on_after(TILLS_WITHIN):
+        async with trio.open_nursery() as tills:
+            for number in range(course.tills):
+                tills.start_soon(Till(world, "ab"[number], course.customers).run)
+    await _heal(world)
+    world.books.compare()
+
+
+class Crashes:
+    """Where each life crashes: at the nth place of some kind, if at all."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._random = world.random("crashes")
+        self._life = 0
+        self._left = 0
+        self._kind = ""
+
+    def __call__(self, life: object, name: str) -> bool:
+        if self._world.lives != self._life:
+            self._life = self._world.lives
+            wanted = self._random.random() < self._world.plan.crashes
+            self._left = self._random.choice((1, 2, 3, 5, 8, 20, 40, 80)) if wanted else -1
+            self._kind = self._random.choice(
+                ("", "", "write", "publish", "Payment", "Status", *SENT)
+            )
+        if self._kind in name:
+            self._left -= 1
+            return self._left == 0
+        return False
+
+
+async def _caretaker(world: World) -> None:
+    """A person who looks in now and then: acknowledges, logs in, mends, and resolves."""
+    draw = world.random("caretaker")
+    while True:
+        await trio.sleep(draw.uniform(20, 200))
+        life = world.life
+        if life is None:
+            continue
+        state = life.runner.state
+        if state.journal == "new":
+            await world.bring(ev.JournalAcknowledged())
+        if state.phase is Phase.LOGGED_OUT:
+            await world.bring(ev.LoginAsked())
+        if state.phase is Phase.BROKEN:
+            world.kill()
+            world.books.close()
+            lose(world.path)
+        if state.unknown and state.payment is not None:
+            await trio.sleep(120)
+            await resolve(world)
+
+
+async def resolve(world: World) -> str:
+    """Say what became of a payment that the terminal cannot tell; why it cannot."""
+    life = world.life
+    if life is None or not life.runner.state.unknown:
+        return ""
+    payment = life.runner.state.payment
+    assert payment is not None
+    why = world.books.excuse()
+    if why and payment.reversal is None:
+        truth = world.books.truth(payment.id)
+        world.say(f"resolve {payment.id} as {truth}: {why}")
+        world.covered.fact(f"resolved: {why}")
+        event = ev.ResolveAsked(payment_id=payment.id, state=truth, note="", uid=0)  # type: ignore[arg-type]
+        await world.bring(event)
+    return why
+
+
+async def _heal(world: World) -> None:
+    """Nothing goes wrong any more: everything must come to its end by itself."""
+    world.say("CALM")
+    world.calm = True
+    world.unplugged = False
+    world.trouble.condition = ""
+    for terminal in world.terminals:
+        await terminal.until(lambda terminal=terminal: terminal.powered)
+    if await _settles(world, SETTLES_WITHIN):
+        return
+    life = world.life
+    if life is not None and life.runner.state.phase is Phase.PAYING:
+        # its connection is open and nothing comes: only then is "not found" believed
+        if await _settles(world, ANSWER_LIMIT):
+            return
+    why = await resolve(world)
+    state = life.runner.state if life is not None else None
+    if not why:
+        world.books.fault(f"not settled: {state.phase if state else None}, {state!r:.2000}")
+        return
+    world.covered.fact(f"open at the end: {why}")
+    if state is not None and state.reversing:
+        world.covered.fact("a reversal that stays unknown for ever")
+    elif not await _settles(world, SETTLES_WITHIN):
+        world.books.fault(f"not settled: {state!r:.2000}")
+
+
+async def _settles(world: World, seconds: float) -> bool:
+    """Whether the lane is idle within so many seconds, and the terminal too."""
+    with trio.move_on_after(seconds):
+        await _settled(world)
+        return True
+    return False
+
+
+async def _settled(world: World) -> None:
+    await world.idle()
+    while world.terminal.running:
+        await trio.sleep(10)

@@ -1,0 +1,384 @@
+"""One seed: a terminal, a network, and the lives of a lane one after the other, in virtual time.
+
+Everything is laned's own but the sockets, the hardware and the clock. What goes wrong, and when,
+comes from the seed; the same seed brings the same run, event for event.
+"""
+
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import cache, partial
+from pathlib import Path
+
+import httpx
+import trio
+from books import Books
+from covered import Covered
+from faults import ADDRESS, Door, Exchange, Fault, Network, PostFault
+from lives import Crash, Life, Trouble, WatchedJournal, WatchedRunner, Witness, open_journal, wall
+from msgspec import Struct
+
+from laned.callback import Callback
+from laned.config import Config, parse
+from laned.journal import JournalError
+from laned.lane import effects as fx
+from laned.lane import events as ev
+from laned.lane.start import start
+from laned.lane.state import LaneState, Phase
+from laned.offload import in_line
+from laned.runner import Handled, LaneStopped, Told
+from laned.simulator import Scenario, Settings, Terminal
+from laned.terminal import TerminalClient
+
+POI_ID = "LANE-7"
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What a seed has in store; times in virtual seconds, the rest chances from 0 to 1."""
+
+    signature: str = "decline"
+    retry_interval: float = 2.0
+    response_timeout: float = 300.0
+    on_corrupt: str = "stop"
+    settings: Settings = Settings()
+    scenarios: tuple[Scenario, ...]
+    faults: float = 0.0  # of an exchange
+    focus: tuple[str, ...] = ()  # categories of which every other exchange goes wrong
+    post_faults: float = 0.0  # of a message that the terminal posts
+    crashes: float = 0.0  # of a life: to have its crash planned
+    latency: float = 0.0  # of the network, at the most
+    lies: float = 0.0  # of a payment: the terminal names another amount for it
+    ignores_reference: bool = False
+    gaps: bool = False
+    """Whether a terminal that loses power while the bank is asked still knows what was before.
+    Then it may have charged what its memory skips, and money rule 4 is wrong about it."""
+
+
+@cache
+def configured(
+    folder: Path, signature: str, retry_interval: float, response_timeout: float
+) -> Config:
+    """A lane's configuration, read from TOML as the daemon's is."""
+    text = f"""
+        [terminal]
+        address = "{ADDRESS}:11000"
+        poi_id = "{POI_ID}"
+        retry_interval = {retry_interval}
+        response_timeout = {response_timeout}
+        [payment]
+        signature = "{signature}"
+        [maintenance]
+        window = ""
+        [display]
+        driver = "none"
+        [buttons]
+        driver = "none"
+        [journal]
+        path = "{folder / "journal.sqlite3"}"
+        """
+    return parse(text, "lane.toml", {})
+
+
+class ChoosingTerminal(Terminal):
+    """A terminal whose customers come as the seed wants them; `chosen` has them by entry."""
+
+    choose: Callable[[], Scenario]
+
+    def customers(self, choose: Callable[[], Scenario]) -> None:
+        self.choose = choose
+        self.next_scenarios = _Customers(self)
+        self.chosen: dict[str, Scenario] = {}
+
+
+class _Customers(deque[Scenario]):
+    def __init__(self, terminal: ChoosingTerminal) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def __bool__(self) -> bool:
+        return True
+
+    def popleft(self) -> Scenario:
+        scenario = self._terminal.choose()
+        request = self._terminal.requests[-1]
+        self._terminal.chosen[request.service_id] = scenario
+        return scenario
+
+
+class World(Witness):
+    """Terminals that stay, and the lives of a lane beside them."""
+
+    def __init__(
+        self, seed: int, folder: Path, plan: Plan, nursery: trio.Nursery, *, traced: bool
+    ) -> None:
+        self.seed = seed
+        self.traced = traced
+        self.plan = plan
+        self.nursery = nursery
+        self.covered = Covered()
+        self.trace: list[str] = []
+        self.path = folder / "journal.sqlite3"
+        self.config = configured(folder, plan.signature, plan.retry_interval, plan.response_timeout)
+        self.books = Books(self)
+        self.terminals: list[ChoosingTerminal] = []
+        self.terminal: ChoosingTerminal
+        self.door: Door
+        self.posts: httpx.AsyncClient
+        self.trouble = Trouble()
+        self.boots = 0  # of any terminal
+        self.unplugged = False
+        self.ignores_reference = plan.ignores_reference
+        self.calm = False  # nothing goes wrong any more
+        self.over = False
+        self.open: set[Exchange] = set()
+        self.lies: set[str] = set()
+        self.life: Life | None = None
+        self.lives = 0
+        self.crash_at: Callable[[Life, str], bool] = lambda life, name: False
+        self.between_lives: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
+        self._lively = trio.Event()
+        self._faults = self.random("faults")
+        self._tokens = self.random("tokens")
+        self._older: dict[str, bytes] = {}
+
+    def random(self, stream: str) -> random.Random:
+        """A stream of chances of its own: one more in another does not change what is drawn."""
+        return random.Random(f"{self.seed} {stream}")
+
+    def say(self, line: str) -> None:
+        """A line for whoever looks into this seed."""
+        if self.traced:
+            self.trace.append(f"{trio.current_time():9.3f} {line}")
+
+    # -- Terminals
+
+    async def new_terminal(self) -> ChoosingTerminal:
+        """One more terminal, the one that is connected from now on."""
+        number = len(self.terminals) + 1
+        settings = self.plan.settings
+        values = {name: getattr(settings, name) for name in settings.__struct_fields__}
+        terminal = ChoosingTerminal(
+            settings=Settings(**(values | {"serial": f"serial-{number}"})),
+            callback="http://lane:11000",
+            callback_client=self.posts,
+            rng=self.random(f"terminal {number}"),
+            now=wall,
+            on_event=lambda line: self.say(f"  T{number} {line}"),
+        )
+        # no two terminals have the same numbers, as their acquirer's do not
+        terminal._last_number += number * 1_000_000_000
+        customers = self.random(f"customers {number}")
+        terminal.customers(lambda: customers.choice(self.plan.scenarios))
+        await self.nursery.start(terminal.run)
+        self.terminals.append(terminal)
+        self.terminal = terminal
+        return terminal
+
+    def cut(self) -> None:
+        """Reset the connections to the terminal that are open now."""
+        for exchange in self.open:
+            exchange.cut = True
+            exchange.over.set()
+
+    def reboot(self, terminal: ChoosingTerminal, *, forget: bool) -> None:
+        """The terminal loses power, its session and what it does, and comes back."""
+        asks_bank = terminal._running is not None and terminal._running.phase.name == "HOST"
+        forget = forget or (asks_bank and not self.plan.gaps)
+        self.boots += 1
+        self.books.sessions_lost.append((terminal, trio.current_time()))
+        self.nursery.start_soon(partial(terminal.reboot, forget=forget))
+        if self._faults.random() < 0.5:  # else nobody tells the lane that it is gone
+            self.cut()
+
+    # -- What the network asks
+
+    def choose(self, category: str) -> Fault:
+        fault = Fault.NONE
+        chance = 0.5 if category in self.plan.focus else self.plan.faults
+        if not self.calm and self._faults.random() < chance:
+            fault = self._faults.choice(list(Fault))
+        if fault is not Fault.NONE:
+            self.covered.fault(category, fault)
+        self.say(f"send {category} {fault}")
+        return fault
+
+    def choose_post(self, category: str) -> PostFault:
+        fault = PostFault.NONE
+        chance = 0.5 if category in self.plan.focus else self.plan.post_faults
+        if not self.calm and self._faults.random() < chance:
+            fault = self._faults.choice(list(PostFault))
+            if fault is not PostFault.NONE:
+                self.covered.fault(f"posted {category}", fault)
+        return fault
+
+    def leaves(self, exchange: Exchange) -> None:
+        self.books.leaves(exchange, self.terminal)
+        pays = exchange.category == "Payment"
+        if pays and not self.calm and self._faults.random() < self.plan.lies:
+            self.lies.add(exchange.service_id)
+            self.say(f"the amount of {exchange.service_id} will be wrong")
+
+    def latency(self) -> float:
+        return self._faults.uniform(0, self.plan.latency) if self.plan.latency else 0.0
+
+    def reached(self, exchange: Exchange, terminal: Terminal) -> None:
+        self.books.reached(exchange, terminal)
+
+    def delivered(self, exchange: Exchange) -> None:
+        self.books.delivered(exchange)
+
+    # -- What a life tells
+
+    def point(self, life: Life, name: str) -> bool:
+        if self.calm:
+            return False
+        crash = self.crash_at(life, name)
+        if crash:
+            self.note_end(life, name)
+        return crash
+
+    def note_end(self, life: Life, name: str) -> None:
+        """A life ends here without having stopped in good order."""
+        phase = life.runner.state.phase
+        self.covered.end(name, phase)
+        self.say(f"CRASH {name} in {phase}")
+
+    def handles(self, event: ev.Event, state: LaneState) -> None:
+        self.covered.cell(type(event).__name__, state.phase)
+        pressed = isinstance(event, ev.ButtonPressed) and event.name == "confirm"
+        answered = isinstance(event, ev.PromptAnswered) and event.confirmed
+        if (pressed or answered) and state.payment is not None:
+            self.books.said_yes.add(state.payment.id)
+        if self.traced and not isinstance(event, ev.DisplayShown):
+            self.say(f"{state.phase}: {event!r:.150}")
+
+    def written(self, entries: list[fx.Entry]) -> None:
+        self.books.written(entries)
+
+    def told(self, life: Life, told: list[Told]) -> None:
+        for item in told:
+            if item.news.name == "payment":
+                if self.traced:
+                    self.say(f"told {item.news.data!r:.400}")
+                self.books.told(item.news.data)
+
+    def answered(self, life: Life, event: ev.Event, handled: Handled) -> None:
+        if handled.refusal is not None:
+            self.say(f"refused {type(event).__name__}: {handled.refusal.code}")
+        if handled.repeated is not None:
+            self.books.told(handled.repeated)
+
+    # -- Lives
+
+    def moment(self) -> ev.Moment:
+        """What the lane is given from outside beside an event."""
+        token = "".join(self._tokens.choices(LETTERS, k=8))
+        return ev.Moment(trio.current_time(), wall(), token)
+
+    async def supervise(self) -> None:
+        """What systemd does: start again, until the world is over."""
+        while not self.over:
+            self.lives += 1
+            self.say(f"LIFE {self.lives}")
+            await self._live(Life(self.lives, self))
+            await self.between_lives()
+
+    async def _live(self, life: Life) -> None:
+        journal = open_journal(
+            self.path, self.random(f"journal {self.lives}").randrange(10**9), self.plan.on_corrupt
+        )
+        watched = WatchedJournal(journal, life, self.trouble)
+        self.books.life_begins()
+        transport = Network(self, self.random(f"network {self.lives}"), life.point, self._older)
+        client = TerminalClient(3.0, transport)
+        first = start(self.config, journal.past(), self.moment())
+        life.runner = runner = WatchedRunner(
+            first,
+            life=journal.life,
+            journal=watched,  # type: ignore[arg-type]
+            offload=in_line,
+            terminal=client,
+            moment=self.moment,
+        )
+        runner.watched_by(life)
+        try:
+            with life.scope:
+                async with trio.open_nursery() as nursery:
+                    await nursery.start(runner.run)
+                    async with trio.open_nursery() as apps:
+                        self.door.app, self.door.apps = Callback(runner, self.config).app, apps
+                        self.life = life
+                        self._lively.set()
+                        await runner.stopped.wait()
+                        self.door.app = self.door.apps = None
+                        apps.cancel_scope.cancel()
+        except BaseException as error:
+            _only(error, life, self)
+        finally:
+            life.dead = True
+            self.life, self._lively = None, trio.Event()
+            self.door.app = self.door.apps = None
+            journal.close()
+            await client.aclose()
+
+    def kill(self) -> None:
+        """End the life that runs, as a power cut does."""
+        if self.life is not None:
+            self.note_end(self.life, "at any time")
+            self.life.die("at any time")
+            self.life.scope.cancel()
+
+    async def runner(self) -> WatchedRunner:
+        """The runner of a life that runs."""
+        while self.life is None:
+            await self._lively.wait()
+        return self.life.runner
+
+    async def bring(self, event: ev.Event) -> Handled | None:
+        """Have an event handled; None: the lane was gone before it said what became of it."""
+        if self.life is None:
+            return None
+        try:
+            return await self.life.runner.handle(event)
+        except LaneStopped:
+            return None
+
+    async def idle(self) -> None:
+        """Wait until a lane runs with nothing unfinished."""
+        while True:
+            runner = await self.runner()
+            with trio.move_on_after(1.0):
+                await runner.until(lambda state: True if state.phase is Phase.READY else None)
+                return
+
+
+def _only(error: BaseException, life: Life, world: World) -> None:
+    """Let a crash that was wanted, and a disk that stayed full, end a life; nothing else."""
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            _only(part, life, world)
+    elif isinstance(error, JournalError):
+        world.note_end(life, "a disk that stayed full")
+    elif not isinstance(error, Crash) or not life.dead:
+        raise error
+
+
+@asynccontextmanager
+async def made(
+    seed: int, folder: Path, plan: Plan, *, traced: bool = False
+) -> AsyncIterator[World]:
+    """A world with one terminal, and no life as yet."""
+    door = Door()
+    async with (
+        httpx.AsyncClient(transport=door, timeout=None) as posts,
+        trio.open_nursery() as nursery,
+    ):
+        world = World(seed, folder, plan, nursery, traced=traced)
+        world.door, world.posts = door, posts
+        door.opened(world, world.random("door"))
+        await world.new_terminal()
+        yield world
+        world.over = True
+        nursery.cancel_scope.cancel()
