@@ -15,6 +15,7 @@ from laned.nexo.messages import (
 )
 
 NOT_FOUND_APART = 2.0  # seconds between two NotFound before the second is believed
+NOT_AT_ONCE = 0.1  # seconds: what is left of them can be less than a clock can tell
 
 
 def status_answered(turn: Turn, event: StatusAnswered) -> None:
@@ -127,7 +128,7 @@ def _not_found(turn: Turn) -> None:
         turn.change(not_found_at=now)
         status.ask_later(turn, max(turn.state.config.terminal.retry_interval, NOT_FOUND_APART))
     elif now - since < NOT_FOUND_APART:
-        status.ask_later(turn, since + NOT_FOUND_APART - now)
+        status.ask_later(turn, max(since + NOT_FOUND_APART - now, NOT_AT_ONCE))
     else:
         error = Problem(ErrorCondition.NOT_FOUND, "the terminal never had it")
         outcome.did_not_happen(turn, error)
@@ -141,7 +142,8 @@ def _inconclusive(turn: Turn, message: str) -> None:
     turn.change(ask_for_last=False)
     if not asked_for_last:
         _ask_for_last(turn)
-    status.ask_later(turn, status.SLOW_INTERVAL if asked_for_last else None)
+    slow = asked_for_last or turn.state.post_open  # the answer will hardly change
+    status.ask_later(turn, status.SLOW_INTERVAL if slow else None)
 
 
 def _ask_for_last(turn: Turn) -> None:

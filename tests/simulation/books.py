@@ -63,6 +63,14 @@ def _value(tag: bytes, name: str) -> str:
     return found[1].decode() if found else ""
 
 
+class Recorded(Struct, frozen=True):
+    """An attempt as it came to the disk, and when."""
+
+    payment_id: str
+    serial: str
+    at: float
+
+
 class Sent(Struct):
     """One request for money that left, or may have left."""
 
@@ -87,13 +95,14 @@ class Books:
         self.given_up: set[str] = set()
         self.last_told: dict[str, Any] = {}
         self.sent: dict[str, Sent] = {}  # by ServiceID
-        self.recorded: dict[str | None, tuple[str, float]] = {}  # attempts: for which terminal, when
+        self.recorded: dict[str | None, Recorded] = {}  # attempts on disk, by ServiceID
         self.sessions_lost: list[tuple[Terminal, float]] = []
         self._service_ids: set[str] = set()
         self._no_session: set[str] = set()  # attempts of which the terminal said so last
         self._asked_for: dict[str, str] = {}  # which attempt a TransactionStatus was about
         self._aborts: dict[tuple[int, str], list[float]] = {}  # when, by life and attempt
-        self._over_at: dict[str, float] = {}  # attempts: since when nothing is asked about them
+        # attempts: since when nothing is asked about them
+        self._over_at: dict[str | None, float] = {}
         self._surveyed = True
         self._logged_in = False  # in this life
         self._db: sqlite3.Connection | None = None
@@ -156,13 +165,14 @@ class Books:
             elif isinstance(entry, fx.AttemptOpened):
                 self._all_over(entry.payment_id)
                 attempt = entry.attempt
-                self.recorded[attempt.service_id] = attempt.serial, trio.current_time()
+                recorded = Recorded(entry.payment_id, attempt.serial, trio.current_time())
+                self.recorded[attempt.service_id] = recorded
 
     def _all_over(self, payment_id: str) -> None:
         """No attempt that was made for the payment so far is of interest any more."""
-        for sent in self.sent.values():
-            if sent.payment_id == payment_id:
-                self._over_at.setdefault(sent.service_id, trio.current_time())
+        for service_id, recorded in self.recorded.items():
+            if recorded.payment_id == payment_id:
+                self._over_at.setdefault(service_id, trio.current_time())
 
     # -- What is told
 
@@ -329,18 +339,18 @@ class Books:
         terminal = self.world.terminal
         if service_id not in self.recorded:
             return ""  # there is nothing of it but the wish
-        serial, since = self.recorded[service_id]
-        if serial != terminal.settings.serial:
+        recorded = self.recorded[service_id]
+        if recorded.serial != terminal.settings.serial:
             return "another terminal"
         if service_id in self.world.lies:
             return "another amount"
-        if terminal._memory.find({"ServiceID": service_id}) is not None:
+        if terminal._memory.find({"ServiceID": service_id or ""}) is not None:
             return ""
         document = json.loads(
             self.rows("SELECT document FROM payments WHERE id = ?", payment_id)[0][0]
         )
         reversal = document["reversal"]
-        if any(of is terminal and at >= since for of, at in self.sessions_lost):
+        if any(of is terminal and at >= recorded.at for of, at in self.sessions_lost):
             last = terminal._memory.find({})
             older = self.sent.get(last.header["ServiceID"]) if last else None
             # what has the payment for its last has not reversed it
@@ -355,9 +365,11 @@ class Books:
         return ""
 
     def truth(self, payment_id: str) -> str:
-        """What a person finds in the bank's books."""
-        charged = [entry for entry in self._entries(payment_id) if entry.state is State.CHARGED]
-        return "approved" if charged else "failed"
+        """What a person finds in the bank's books; empty while the terminal is still at it."""
+        states = {entry.state for entry in self._entries(payment_id)}
+        if State.RUNNING in states:
+            return ""
+        return "approved" if State.CHARGED in states else "failed"
 
     def _entries(self, payment_id: str) -> list[Transaction]:
         return [
@@ -383,7 +395,7 @@ class Books:
                 payment_id = entry.sale_transaction_id.rpartition(".")[0]
                 if payment_id not in found and payment_id not in self.lost:
                     self.fault(f"{payment_id} is in the ledger and in no journal")
-                if self.recorded[entry.service_id][0] != terminal.settings.serial:
+                if self.recorded[entry.service_id].serial != terminal.settings.serial:
                     self.fault(f"{payment_id} was asked of another terminal than is on disk")
                 if entry.state is State.RUNNING:
                     self.fault(f"{payment_id} still runs at the terminal")

@@ -80,7 +80,9 @@ def _attribute(raw: bytes, name: str) -> str:
 class Wires(Protocol):
     """What the network needs to know of the world around it."""
 
-    terminal: Terminal
+    @property
+    def terminal(self) -> Terminal: ...
+
     nursery: trio.Nursery
     boots: int
     unplugged: bool
@@ -100,7 +102,11 @@ class Network(httpx.AsyncBaseTransport):
     """Carries one life's requests; `point` is where that life may crash."""
 
     def __init__(
-        self, world: Wires, rng: random.Random, point: Callable[[str], None], older: dict[str, bytes]
+        self,
+        world: Wires,
+        rng: random.Random,
+        point: Callable[[str], None],
+        older: dict[str, bytes],
     ) -> None:
         self._world = world
         self._rng = rng
@@ -154,7 +160,7 @@ class Network(httpx.AsyncBaseTransport):
         if exchange.fault is Fault.SLOW_ANSWER:
             await trio.sleep(self._rng.choice((0.5, 5.0, 15.0, 90.0, 400.0)))
         await trio.sleep(self._world.latency())
-        if reply is None:
+        if reply.cut:
             exchange.cut = True
         else:
             exchange.status, exchange.answer = reply.status, reply.body

@@ -2,6 +2,7 @@
 
 import random
 from decimal import Decimal
+from functools import partial
 
 import trio
 from lives import damage, lose
@@ -28,7 +29,7 @@ class Till:
     async def run(self) -> None:
         for number in range(self._customers):
             await self._serve(f"{self._name}-{number}")
-            await trio.sleep(self._random.choice((0.0, 0.0, 1.0, 10.0)))
+            await trio.sleep(self._random.choice((0.0, 0.0, 1.0, 10.0, 120.0)))
 
     def _order(self, payment_id: str) -> Order:
         chance = self._random.random
@@ -124,9 +125,7 @@ class Attendant:
             runner = await world.runner()
             asked = None
             with trio.move_on_after(5.0):
-                asked = await runner.until(
-                    lambda state: state if state.prompt and state.prompt.id != seen else None
-                )
+                asked = await runner.until(partial(_other_prompt, seen))
             if asked is None or asked.prompt is None or asked.payment is None:
                 continue
             seen = asked.prompt.id
@@ -275,3 +274,8 @@ class Supervisor:
             world.covered.fact("journal damaged")
             world.books.journal_goes()
             damage(world.path)
+
+
+def _other_prompt(seen: str, state: LaneState) -> LaneState | None:
+    """The state if it has a prompt that is not the one with the id `seen`."""
+    return state if state.prompt is not None and state.prompt.id != seen else None

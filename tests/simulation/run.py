@@ -42,7 +42,8 @@ def judged(seed: int, *, traced: bool = False) -> Verdict:
 def chunk(seeds: range) -> tuple[Covered, list[tuple[int, list[str]]]]:
     """Some seeds one after the other: what they covered, and those that failed."""
     logging.disable(logging.CRITICAL)
-    covered, failed = Covered(), []
+    covered = Covered()
+    failed: list[tuple[int, list[str]]] = []
     for seed in seeds:
         verdict = judged(seed)
         covered.add(verdict.covered)
@@ -64,7 +65,8 @@ def main() -> int:
         print("\n".join([*verdict.trace, *verdict.wrong]))
         return 1 if verdict.wrong else 0
     began = time.monotonic()
-    covered, failed = Covered(), []
+    covered = Covered()
+    failed: list[tuple[int, list[str]]] = []
     last = args.first + args.seeds
     chunks = [range(n, min(n + CHUNK, last)) for n in range(args.first, last, CHUNK)]
     with ProcessPoolExecutor(args.jobs) as pool:
@@ -76,8 +78,8 @@ def main() -> int:
     missing = covered.missing()
     for line in missing:
         print(f"below the floor: {line}")
-    for seed, wrong in failed:
-        print(f"seed {seed} failed (again: run.py --trace {seed}): {'; '.join(wrong)[:600]}")
+    for seed, faults in failed:
+        print(f"seed {seed} failed (again: run.py --trace {seed}): {'; '.join(faults)[:600]}")
     print(f"{args.seeds} seeds in {took:.0f} s, {len(failed)} failed")
     return 1 if failed or missing else 0
 
