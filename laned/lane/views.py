@@ -114,7 +114,9 @@ def own_text(state: LaneState) -> Text | None:
         case Phase.OFFLINE:
             return "please_wait" if state.reason == "starting" else "offline"
         case Phase.SURVEY:
-            return "offline" if state.reason == "unreachable" else "checking"
+            if state.reason == "terminal_busy":  # with a payment of the journal that was lost
+                return "checking"
+            return "offline" if state.reason == "unreachable" else "please_wait"
         case Phase.BROKEN:
             return "out_of_service"
         case Phase.LOGGING_IN:

@@ -8,6 +8,8 @@ from lanes import Lane, not_surveyed
 
 from laned.lane import effects as fx
 from laned.lane import events as ev
+from laned.lane import views
+from laned.lane.start import Past
 from laned.lane.state import Phase
 from laned.nexo import messages as m
 
@@ -179,3 +181,10 @@ def test_rule_13_nothing_is_sent_and_payments_are_refused() -> None:
     lane.wait(3600.0)
     lane.do(ev.TimePassed(), lanes.asks(), ev.StopAsked())
     assert (lane.phase, lane.sends, lane.entries) == (Phase.STOPPED, [], [])
+
+
+def test_the_display_speaks_of_a_last_payment_only_if_there_is_one() -> None:
+    lane = Lane(past=Past(next_service_id=7, surveyed=False)).wait(0.0)
+    assert views.display(lane.state).lines == ("Vänta",)
+    lane.do(lane.status("Busy"))
+    assert views.display(lane.state).lines == ("Kontrollerar senaste köpet",)
