@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from faults import Fault, PostFault
+from exchanges import Fault
+from faults import PostFault
 
 from laned.lane.machine import TABLE
 from laned.lane.state import Phase

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import httpx
 import trio
+from exchanges import Exchange, Fault, value
 
 from laned.simulator import Terminal
 from laned.terminal import FIRST_BYTE, LAST_BYTE
@@ -24,25 +25,6 @@ READ_LATE = 1.5
 later than money rule 4 waits cannot be told from what never comes."""
 
 
-class Fault(StrEnum):
-    """What happens to one exchange that the lane begins."""
-
-    NONE = "none"
-    REFUSED = "refused"  # no connection
-    STALLED = "sent slowly"  # its last byte leaves long after its first
-    RESET_BEFORE = "reset before read"  # the first byte has left, the terminal never sees it
-    RESET_AFTER = "reset after read"  # the terminal works on it, the connection is gone
-    SILENT = "time-out"  # the terminal works on it, and no answer ever comes
-    TRUNCATED = "truncated"
-    GARBAGE = "garbage"
-    FOREIGN = "foreign ServiceID"
-    STALE = "an older answer"  # one that belongs to an earlier request
-    ERROR = "HTTP 500"  # in place of the answer
-    EMPTY = "HTTP 204"
-    SLOW_REQUEST = "read late"
-    SLOW_ANSWER = "answered late"
-
-
 class PostFault(StrEnum):
     """What happens to one message that the terminal posts."""
 
@@ -53,35 +35,11 @@ class PostFault(StrEnum):
     LATE = "late"
 
 
-class Exchange:
-    """A request of the lane on the wire, as seen from outside: by its bytes."""
-
-    def __init__(self, raw: bytes, at: float) -> None:
-        self.raw = raw
-        self.at = at
-        self.category = _attribute(raw, "MessageCategory")
-        self.service_id = _attribute(raw, "ServiceID")
-        body = raw.partition(b"<MessageReference")[2].partition(b">")[0]
-        self.about = _attribute(body, "ServiceID") if body else ""
-        sale = raw.partition(b"<SaleTransactionID")[2].partition(b">")[0]
-        self.transaction_id = _attribute(sale, "TransactionID") if sale else ""
-        self.fault = Fault.NONE
-        self.over = trio.Event()
-        self.status = 0
-        self.answer: bytes | None = None
-        self.cut = False
-
-
-def _attribute(raw: bytes, name: str) -> str:
-    found = re.search(rf'\b{name}="([^"]*)"'.encode(), raw)
-    return found[1].decode() if found else ""
-
-
 class Wires(Protocol):
     """What the network needs to know of the world around it."""
 
     @property
-    def terminal(self) -> Terminal: ...
+    def connected(self) -> Terminal: ...
 
     nursery: trio.Nursery
     boots: int
@@ -120,11 +78,11 @@ class Network(httpx.AsyncBaseTransport):
         self._point(f"before {exchange.category} is sent")
         exchange.fault = world.choose(exchange.category)
         await trio.sleep(world.latency())
-        if exchange.fault is Fault.REFUSED or world.unplugged or not world.terminal.powered:
+        if exchange.fault is Fault.REFUSED or world.unplugged or not world.connected.powered:
             await trio.sleep(self._rng.choice((0.0, 0.0, CONNECT_TIMEOUT)))
             raise httpx.ConnectError("all attempts to connect failed", request=request)
         trace = request.extensions["trace"]
-        terminal, boots = world.terminal, world.boots
+        terminal, boots = world.connected, world.boots
         world.leaves(exchange)
         await trace(FIRST_BYTE, {})
         self._point(f"while {exchange.category} is sent")
@@ -161,18 +119,18 @@ class Network(httpx.AsyncBaseTransport):
             await trio.sleep(self._rng.choice((0.5, 5.0, 15.0, 90.0, 400.0)))
         await trio.sleep(self._world.latency())
         if reply.cut:
-            exchange.cut = True
+            exchange.reset()
         else:
             exchange.status, exchange.answer = reply.status, reply.body
-        exchange.over.set()
+            exchange.over.set()
 
     async def _answered(self, exchange: Exchange, request: httpx.Request) -> None:
         with trio.CancelScope() as scope:
             if exchange.fault is Fault.RESET_AFTER:
                 scope.deadline = trio.current_time() + self._rng.choice((0.01, 1.0, 4.0, 8.0))
             await exchange.over.wait()
-        if exchange.fault is Fault.SILENT and not exchange.cut:
-            await trio.sleep_forever()
+        if exchange.fault is Fault.SILENT:
+            await exchange.broken.wait()
         if exchange.cut or exchange.fault is Fault.RESET_AFTER:
             raise httpx.ReadError("connection reset by peer", request=request)
 
@@ -223,7 +181,7 @@ class Door(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await trio.lowlevel.checkpoint()
         raw = await request.aread()
-        fault = self._world.choose_post(_attribute(raw, "MessageCategory"))
+        fault = self._world.choose_post(value(raw, "MessageCategory"))
         if fault is PostFault.LATE:
             await trio.sleep(self._rng.choice((0.3, 3.0, 20.0)))
         app, apps = self.app, self.apps

@@ -5,7 +5,6 @@ and nothing of it touches disk or network afterwards.
 """
 
 import math
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -167,6 +166,3 @@ def damage(path: Path) -> None:
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     path.write_bytes(b"not a database, and long enough to be taken for one" * 100)
-
-
-Moments = Callable[[], ev.Moment]

@@ -46,7 +46,6 @@ class Till:
         world, chance = self._world, self._random.random
         order = world.books.orders[payment_id] = self._order(payment_id)
         if not await self._put(order):
-            world.books.given_up.add(payment_id)
             return
         if chance() < 0.12:
             world.nursery.start_soon(self._abort, payment_id)
@@ -111,6 +110,11 @@ def _settled(state: LaneState, payment_id: str) -> bool | None:
     return True if state.payment is None or state.payment.id != payment_id else None
 
 
+def asks(seen: str, state: LaneState) -> LaneState | None:
+    """The state, if a prompt is open that was not seen before."""
+    return state if state.prompt is not None and state.prompt.id != seen else None
+
+
 class Attendant:
     """Answers prompts, in time or not, with a button or at the till."""
 
@@ -125,7 +129,7 @@ class Attendant:
             runner = await world.runner()
             asked = None
             with trio.move_on_after(5.0):
-                asked = await runner.until(partial(_other_prompt, seen))
+                asked = await runner.until(partial(asks, seen))
             if asked is None or asked.prompt is None or asked.payment is None:
                 continue
             seen = asked.prompt.id
@@ -274,8 +278,3 @@ class Supervisor:
             world.covered.fact("journal damaged")
             world.books.journal_goes()
             damage(world.path)
-
-
-def _other_prompt(seen: str, state: LaneState) -> LaneState | None:
-    """The state if it has a prompt that is not the one with the id `seen`."""
-    return state if state.prompt is not None and state.prompt.id != seen else None

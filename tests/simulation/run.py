@@ -1,6 +1,7 @@
 """Lives through many seeds: python tests/simulation/run.py --seeds 2000 --jobs 2 [--first N].
 
-Prints what was covered and which seeds failed. `--trace N` tells one seed line by line.
+Prints what was covered, and fails below the floor or when a book is wrong. `--sweep` adds the
+crash sweep. `--trace SEED` tells one seed line by line.
 """
 
 import argparse
@@ -8,21 +9,26 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from types import FrameType
 
 from covered import Covered
 from seeds import Verdict, run
+from sweep import SCENARIO_NAMES, sweep
 
 CHUNK = 20
 AT_MOST = 30
 """Real seconds for one seed, a hundred times what it takes."""
+
+Failed = list[str]
 
 
 class TooLongError(Exception):
     """A seed runs in circles without time passing."""
 
 
-def _too_long(_: int, frame: object) -> None:
+def _too_long(_: int, frame: FrameType | None) -> None:
     raise TooLongError(f"not done after {AT_MOST} s, at {frame}")
 
 
@@ -39,17 +45,29 @@ def judged(seed: int, *, traced: bool = False) -> Verdict:
         signal.alarm(0)
 
 
-def chunk(seeds: range) -> tuple[Covered, list[tuple[int, list[str]]]]:
-    """Some seeds one after the other: what they covered, and those that failed."""
+def chunk(seeds: range) -> tuple[Covered, Failed]:
+    """Some seeds one after the other: what they covered, and a line for each that failed."""
     logging.disable(logging.CRITICAL)
-    covered = Covered()
-    failed: list[tuple[int, list[str]]] = []
+    covered, failed = Covered(), Failed()
     for seed in seeds:
         verdict = judged(seed)
         covered.add(verdict.covered)
         if verdict.wrong:
-            failed.append((seed, verdict.wrong))
+            what = "; ".join(verdict.wrong)[:600]
+            failed.append(f"seed {seed} failed (again: run.py --trace {seed}): {what}")
     return covered, failed
+
+
+def swept(scenario: str) -> tuple[int, Failed]:
+    """A whole sweep: how many crashes, and a line for each after which the books are wrong."""
+    logging.disable(logging.CRITICAL)
+    found = list(sweep(scenario))
+    failed = [
+        f"{scenario}: crash {one.number} {one.place}: {'; '.join(one.wrong)[:600]}"
+        for one in found
+        if one.wrong
+    ]
+    return len(found), failed
 
 
 def main() -> int:
@@ -58,30 +76,44 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=2000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--trace", type=int, metavar="SEED")
+    parser.add_argument("--sweep", action="store_true", help="the crash sweep as well")
+    parser.add_argument("--trace", type=int, metavar="SEED", help="tell one seed line by line")
     args = parser.parse_args()
     if args.trace is not None:
         verdict = judged(args.trace, traced=True)
         print("\n".join([*verdict.trace, *verdict.wrong]))
         return 1 if verdict.wrong else 0
     began = time.monotonic()
-    covered = Covered()
-    failed: list[tuple[int, list[str]]] = []
-    last = args.first + args.seeds
-    chunks = [range(n, min(n + CHUNK, last)) for n in range(args.first, last, CHUNK)]
+    failed: Failed = []
     with ProcessPoolExecutor(args.jobs) as pool:
-        for part, wrong in pool.map(chunk, chunks):
-            covered.add(part)
+        if args.sweep:
+            crashes, wrong = _add_up(pool.map(swept, SCENARIO_NAMES))
             failed += wrong
-    took = time.monotonic() - began
+            print(f"crash sweep: {crashes} crashes in {len(SCENARIO_NAMES)} scenarios\n")
+        if args.seeds:
+            failed += _lived(pool, range(args.first, args.first + args.seeds))
+    print("\n".join(failed))
+    print(f"{args.seeds} seeds in {time.monotonic() - began:.0f} s, {len(failed)} findings")
+    return 1 if failed else 0
+
+
+def _add_up(parts: Iterable[tuple[int, Failed]]) -> tuple[int, Failed]:
+    number, failed = 0, Failed()
+    for count, wrong in parts:
+        number += count
+        failed += wrong
+    return number, failed
+
+
+def _lived(pool: ProcessPoolExecutor, seeds: range) -> Failed:
+    """Live through the seeds, and print the table; what failed or is missing in it."""
+    covered, failed = Covered(), Failed()
+    chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
+    for part, wrong in pool.map(chunk, chunks):
+        covered.add(part)
+        failed += wrong
     print(covered.table())
-    missing = covered.missing()
-    for line in missing:
-        print(f"below the floor: {line}")
-    for seed, faults in failed:
-        print(f"seed {seed} failed (again: run.py --trace {seed}): {'; '.join(faults)[:600]}")
-    print(f"{args.seeds} seeds in {took:.0f} s, {len(failed)} failed")
-    return 1 if failed or missing else 0
+    return failed + [f"below the floor: {line}" for line in covered.missing()]
 
 
 if __name__ == "__main__":

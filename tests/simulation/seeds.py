@@ -1,12 +1,12 @@
 """A seed becomes a plan, a world, and a verdict."""
 
-import importlib
 import random
 import tempfile
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import trio
 import trio.testing
@@ -21,6 +21,8 @@ from laned.lane import events as ev
 from laned.lane.attempts import ANSWER_LIMIT
 from laned.lane.state import Phase
 from laned.simulator import SCENARIOS, Scenario, Settings
+
+T = TypeVar("T")
 
 LONGEST = 48 * 3600.0
 """Virtual seconds of one seed; what still waits then would wait for ever."""
@@ -99,19 +101,25 @@ def _scenarios(draw: random.Random) -> list[Scenario]:
     return [replace(scenario, host_time=scenario.host_time * pace) for scenario in found]
 
 
-def deterministic(seed: int) -> None:
-    """Let the scheduler's own chances come from the seed: what hypothesis' trio plug-in does."""
-    scheduler: Any = importlib.import_module("trio._core._run")
-    scheduler._ALLOW_DETERMINISTIC_SCHEDULING = True
-    scheduler._r.seed(seed)
-
-
 def run(seed: int, *, traced: bool = False) -> Verdict:
-    """Live through one seed. The scheduler's own chances come from the seed, too."""
-    deterministic(seed)
+    """Live through one seed."""
+    return virtually(seed, partial(_run, seed, traced))
+
+
+def virtually(seed: int, live: Callable[[Path], Awaitable[T]]) -> T:
+    """Run `live` in a folder of its own, in virtual time, with chances that `seed` decides.
+
+    The scheduler's own, too: trio can do that for Hypothesis, which has no public name.
+    """
+    scheduler = vars(trio._core._run)
+    scheduler["_ALLOW_DETERMINISTIC_SCHEDULING"] = True
+    scheduler["_r"].seed(seed)
     clock = trio.testing.MockClock(autojump_threshold=0)
-    with tempfile.TemporaryDirectory(prefix="laned-seed-", dir=fast_folder()) as folder:
-        return trio.run(_run, seed, Path(folder), traced, clock=clock)
+    try:
+        with tempfile.TemporaryDirectory(prefix="laned-seed-", dir=fast_folder()) as folder:
+            return trio.run(live, Path(folder), clock=clock)
+    finally:
+        scheduler["_ALLOW_DETERMINISTIC_SCHEDULING"] = False
 
 
 def fast_folder() -> str | None:
@@ -119,7 +127,7 @@ def fast_folder() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
-async def _run(seed: int, folder: Path, traced: bool) -> Verdict:
+async def _run(seed: int, traced: bool, folder: Path) -> Verdict:
     plan, course = plan_for(seed)
     async with made(seed, folder, plan, traced=traced) as world:
         world.say(f"{plan!r} {course!r}")
@@ -250,5 +258,5 @@ async def _settles(world: World, seconds: float) -> bool:
 
 async def _settled(world: World) -> None:
     await world.idle()
-    while world.terminal.running:  # noqa: ASYNC110 - the simulator has no such event
-        await trio.sleep(10)
+    terminal = world.terminal
+    await terminal.until(lambda: not terminal.running)

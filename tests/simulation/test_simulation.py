@@ -1,14 +1,39 @@
-"""A few seeds of the simulation: `python tests/simulation/run.py` lives through many more."""
+"""A modest number of seeds, so that the test command stays quick; `run.py` lives through more."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
-from seeds import run
+from seeds import plan_for, run
 
-SEEDS = 120
-IN_A_BLOCK = 10
+SEEDS = range(120)
 
 
-@pytest.mark.parametrize("block", range(0, SEEDS, IN_A_BLOCK))
-def test_lives(block: int) -> None:
-    for seed in range(block, block + IN_A_BLOCK):
-        wrong = run(seed).wrong
-        assert not wrong, f"python tests/simulation/run.py --trace {seed}: {wrong}"
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_books_agree(seed: int) -> None:
+    verdict = run(seed)
+    assert not verdict.wrong, f"python tests/simulation/run.py --trace {seed}: {verdict.wrong}"
+
+
+def test_a_seed_brings_the_same_run_in_another_process() -> None:
+    """Also with another hash seed, and another journal folder."""
+    here = Path(__file__).parent
+    told = [
+        subprocess.run(
+            [sys.executable, str(here / "run.py"), "--trace", "13"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | {"PYTHONHASHSEED": number},
+        ).stdout
+        for number in ("1", "2")
+    ]
+    assert told[0] == told[1]
+    assert told[0].count("\n") > 100
+
+
+def test_every_seed_has_at_least_three_customers_and_some_pay_the_same() -> None:
+    courses = [plan_for(seed)[1] for seed in SEEDS]
+    assert all(course.customers >= 3 for course in courses)

@@ -5,7 +5,6 @@ comes from the seed; the same seed brings the same run, event for event.
 """
 
 import random
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache, partial
@@ -15,9 +14,11 @@ import httpx
 import trio
 from books import Books
 from covered import Covered
-from faults import ADDRESS, Door, Exchange, Fault, Network, PostFault
+from exchanges import Exchange, Fault
+from faults import ADDRESS, Door, Network, PostFault
 from lives import Crash, Life, Trouble, WatchedJournal, WatchedRunner, Witness, open_journal, wall
 from msgspec import Struct
+from terminals import ChoosingTerminal, asks_the_bank
 
 from laned.callback import Callback
 from laned.config import Config, parse
@@ -79,32 +80,6 @@ def configured(
         path = "{folder / "journal.sqlite3"}"
         """
     return parse(text, "lane.toml", {})
-
-
-class ChoosingTerminal(Terminal):
-    """A terminal whose customers come as the seed wants them; `chosen` has them by entry."""
-
-    choose: Callable[[], Scenario]
-
-    def customers(self, choose: Callable[[], Scenario]) -> None:
-        self.choose = choose
-        self.next_scenarios = _Customers(self)
-        self.chosen: dict[str, Scenario] = {}
-
-
-class _Customers(deque[Scenario]):
-    def __init__(self, terminal: ChoosingTerminal) -> None:
-        super().__init__()
-        self._terminal = terminal
-
-    def __bool__(self) -> bool:
-        return True
-
-    def popleft(self) -> Scenario:
-        scenario = self._terminal.choose()
-        request = self._terminal.requests[-1]
-        self._terminal.chosen[request.service_id] = scenario
-        return scenario
 
 
 class World(Witness):
@@ -170,22 +145,25 @@ class World(Witness):
         # no two terminals have the same numbers, as their acquirer's do not
         terminal._last_number += number * 1_000_000_000
         customers = self.random(f"customers {number}")
-        terminal.customers(lambda: customers.choice(self.plan.scenarios))
+        terminal.serve(lambda: customers.choice(self.plan.scenarios))
         await self.nursery.start(terminal.run)
         self.terminals.append(terminal)
         self.terminal = terminal
         return terminal
 
+    @property
+    def connected(self) -> Terminal:
+        """The terminal at the other end of the cable."""
+        return self.terminal
+
     def cut(self) -> None:
         """Reset the connections to the terminal that are open now."""
         for exchange in self.open:
-            exchange.cut = True
-            exchange.over.set()
+            exchange.reset()
 
     def reboot(self, terminal: ChoosingTerminal, *, forget: bool) -> None:
         """The terminal loses power, its session and what it does, and comes back."""
-        asks_bank = terminal._running is not None and terminal._running.phase.name == "HOST"
-        forget = forget or (asks_bank and not self.plan.gaps)
+        forget = forget or (asks_the_bank(terminal) and not self.plan.gaps)
         self.boots += 1
         self.books.sessions_lost.append((terminal, trio.current_time()))
         self.nursery.start_soon(partial(terminal.reboot, forget=forget))
@@ -214,7 +192,7 @@ class World(Witness):
         return fault
 
     def leaves(self, exchange: Exchange) -> None:
-        self.books.leaves(exchange, self.terminal)
+        self.books.leaves(exchange)
         pays = exchange.category == "Payment"
         if pays and not self.calm and self._faults.random() < self.plan.lies:
             self.lies.add(exchange.service_id)
@@ -322,7 +300,9 @@ class World(Witness):
             _only(error, life, self)
         finally:
             life.dead = True
-            self.life, self._lively = None, trio.Event()
+            self.life = None
+            if self._lively.is_set():
+                self._lively = trio.Event()
             self.door.app = self.door.apps = None
             journal.close()
             await client.aclose()
