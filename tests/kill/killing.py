@@ -20,6 +20,7 @@ LOOK = 0.0005
 AIMS = ("any", "starting", "recovering", "written", "paying", "charged")
 ENDINGS = ("happy", "happy", "happy", "declined", "customer-cancel", "signature-declined")
 MID_PAYMENT = ("recorded, not sent", "at the terminal", "decided, not recorded")
+STARTS_WITHIN = 20.0  # seconds for a daemon to answer
 
 
 class Report(Struct, frozen=True):
@@ -65,7 +66,11 @@ async def run(kills: int, seed: int, say: Callable[[str], None] = lambda _: None
         found.daemon.must_live()
         payments = {}
         for payment_id in found.till.asked:
-            status, payment = await found.till.ask("GET", f"/v1/payments/{payment_id}")
+            status, payment = 0, None
+            with trio.fail_after(STARTS_WITHIN):  # the last life has only just been started
+                while status == 0:
+                    status, payment = await found.till.ask("GET", f"/v1/payments/{payment_id}")
+                    await trio.sleep(0.02)
             payments[payment_id] = payment if status == 200 else None
         found.daemon.kill()
         corpse = found.daemon.corpse()
