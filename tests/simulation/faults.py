@@ -184,12 +184,10 @@ class Door(httpx.AsyncBaseTransport):
         fault = self._world.choose_post(value(raw, "MessageCategory"))
         if fault is PostFault.LATE:
             await trio.sleep(self._rng.choice((0.3, 3.0, 20.0)))
-        app, apps = self.app, self.apps
-        gone = fault is PostFault.REFUSED or self._world.unplugged
-        if app is None or apps is None or gone:
-            raise httpx.ConnectError("all attempts to connect failed", request=request)
         post = Post(raw, request)
-        apps.start_soon(post.serve, app)
+        gone = fault is PostFault.REFUSED or self._world.unplugged
+        if gone or not self._begin(post):
+            raise httpx.ConnectError("all attempts to connect failed", request=request)
         if fault is PostFault.TWICE:
             self._world.nursery.start_soon(self._again, Post(raw, request))
         answer = await post.answered()
@@ -197,11 +195,20 @@ class Door(httpx.AsyncBaseTransport):
             raise httpx.ReadError("connection reset by peer", request=request)
         return answer
 
+    def _begin(self, post: "Post") -> bool:
+        """Connect to the life that runs, if there is one."""
+        if self.app is None or self.apps is None:
+            return False
+        try:
+            self.apps.start_soon(post.serve, self.app)
+        except RuntimeError:
+            return False  # it is ending just now
+        return True
+
     async def _again(self, post: "Post") -> None:
         """The same message once more, at whatever time, for a while."""
         await trio.sleep(self._rng.choice((0.0, 0.5, 3.0, 20.0, 60.0)))
-        if self.app is not None and self.apps is not None:
-            self.apps.start_soon(post.serve, self.app)
+        if self._begin(post):
             await trio.sleep(10.0)
             post.hung_up.set()
 

@@ -182,8 +182,9 @@ class Meddler:
 class Gremlin:
     """Pulls plugs, swaps terminals, fills disks, and stops the daemon."""
 
-    def __init__(self, world: World, pause: float, ways: list[str]) -> None:
+    def __init__(self, world: World, pause: float, ways: list[str], *, spiteful: bool) -> None:
         self._world = world
+        self._spiteful = spiteful  # it waits until a payment is unfinished
         self._pause = pause
         self._ways = ways
         self._random = world.random("gremlin")
@@ -191,12 +192,20 @@ class Gremlin:
     async def run(self) -> None:
         while self._ways:
             await trio.sleep(self._random.expovariate(1 / self._pause))
+            if self._spiteful:
+                await self._until_it_hurts()
             if self._world.calm:
                 return
             way = self._random.choice(self._ways)
             self._world.say(f"GREMLIN {way}")
             self._world.covered.fact(way)
             await getattr(self, way)()
+
+    async def _until_it_hurts(self) -> None:
+        runner = await self._world.runner()
+        with trio.move_on_after(600.0):
+            await runner.until(lambda state: True if state.attempt is not None else None)
+            await trio.sleep(self._random.choice((0.0, 1.0, 3.0, 10.0)))
 
     async def reboot(self) -> None:
         await self._power(forget=False)

@@ -50,6 +50,7 @@ class Course(Struct, frozen=True, kw_only=True):
     meddler: float
     gremlin: float
     ways: list[str]
+    spiteful: bool
     loses: float
     damages: float
 
@@ -85,6 +86,7 @@ def plan_for(seed: int) -> tuple[Plan, Course]:
         customers=draw.choice((3, 3, 4)),
         meddler=draw.choice((3.0, 20.0, 1e6)),
         gremlin=draw.choice((20.0, 60.0, 300.0, 1e6)),
+        spiteful=draw.random() < 0.5,
         ways=draw.sample(WAYS, draw.randint(1, 5)),
         loses=draw.choice((0.0, 0.0, 0.1)),
         damages=draw.choice((0.0, 0.0, 0.1)),
@@ -150,7 +152,7 @@ async def _live(world: World, course: Course) -> None:
     nursery.start_soon(world.supervise)
     nursery.start_soon(Attendant(world).run)
     nursery.start_soon(Meddler(world, course.meddler).run)
-    nursery.start_soon(Gremlin(world, course.gremlin, course.ways).run)
+    nursery.start_soon(Gremlin(world, course.gremlin, course.ways, spiteful=course.spiteful).run)
     nursery.start_soon(_caretaker, world)
     with trio.move_on_after(TILLS_WITHIN):
         async with trio.open_nursery() as tills:

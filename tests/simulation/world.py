@@ -33,6 +33,7 @@ from laned.simulator import Scenario, Settings, Terminal
 from laned.terminal import TerminalClient
 
 POI_ID = "LANE-7"
+CIRCLES = 10_000  # events in one moment: far more than ever happen
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -114,6 +115,7 @@ class World(Witness):
         self.crash_at: Callable[[Life, str], bool] = lambda life, name: False
         self.between_lives: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
         self._lively = trio.Event()
+        self._moment, self._at_once = 0.0, 0
         self._faults = self.random("faults")
         self._tokens = self.random("tokens")
         self._older: dict[str, bytes] = {}
@@ -228,6 +230,10 @@ class World(Witness):
         self.say(f"CRASH {name} in {phase}")
 
     def handles(self, event: ev.Event, state: LaneState) -> None:
+        now = trio.current_time()
+        self._moment, self._at_once = now, self._at_once + 1 if now == self._moment else 0
+        if self._at_once > CIRCLES:
+            raise AssertionError(f"{CIRCLES} events, and no time passes")
         self.covered.cell(type(event).__name__, state.phase)
         pressed = isinstance(event, ev.ButtonPressed) and event.name == "confirm"
         answered = isinstance(event, ev.PromptAnswered) and event.confirmed
