@@ -6,6 +6,7 @@ is refused here has an effect. Source: protocol, section "What the terminal post
 
 import itertools
 import logging
+from collections import deque
 from contextlib import suppress
 from typing import Final
 
@@ -23,10 +24,10 @@ from laned.asgi import (
     read_body,
     respond,
 )
-from laned.config import Config
 from laned.lane import events as ev
 from laned.lane.state import LaneState
 from laned.nexo import NexoError, decode, encode
+from laned.nexo.announcement import announced_address
 from laned.nexo.messages import (
     CONTENT_TYPE,
     PATH,
@@ -58,6 +59,8 @@ log = logging.getLogger("laned.callback")
 
 MAX_TEXTS: Final = 16  # lines of one DisplayRequest; far more than any display has
 MAX_TEXT: Final = 256  # characters of one of them
+STRANGERS: Final = 6  # messages of peers that are not allowed, looked into within
+STRANGERS_WITHIN: Final = 60.0  # seconds
 BODY_WITHIN: Final = 5.0  # seconds for a whole message to arrive
 _DONE: Final = Response(result=Result.SUCCESS)
 
@@ -76,10 +79,10 @@ class _Refused(Exception):  # noqa: N818
 class Callback:
     """The terminal's side of the lane, as an ASGI app."""
 
-    def __init__(self, runner: Runner, config: Config) -> None:
+    def __init__(self, runner: Runner) -> None:
         self._runner = runner
-        self._config = config
-        self._peers = Peers(config)
+        self._peers = Peers()
+        self._strangers: deque[float] = deque(maxlen=STRANGERS)
         self._keys = itertools.count(1)
         self._log = ThrottledLog(log)
         self.app = guarded(self._app)
@@ -88,11 +91,8 @@ class Callback:
         headers: tuple[tuple[bytes, bytes], ...] = ()
         try:
             body = await read_body(receive, MAX_BYTES, BODY_WITHIN)
-            message = await self._admit(scope, body)
-            answer = await self._answer(message, receive)
-            content = None
-            if answer is not None:
-                content = encode(Message(response_header(message.header), answer))
+            answer = await self._answer(*await self._admit(scope, body), receive)
+            content = encode(answer) if answer is not None else None
         except _Refused as refused:
             status, why, headers = refused.status, str(refused), refused.headers
         except BodyTooLarge as error:
@@ -113,26 +113,56 @@ class Callback:
         self._log.warning(f"refused {status}", f"{peer}: refused with {status}: {why}")
         await respond(send, status, f"{why}\n".encode(), headers=headers)
 
-    async def _admit(self, scope: Scope, body: bytes) -> Message:
-        """The message, if it may be heard: from an allowed peer, to the right place, for us."""
+    async def _admit(self, scope: Scope, body: bytes) -> tuple[Message, str, bool]:
+        """The message, if it may be heard: to the right place, for us; who sent it; if allowed.
+
+        Of others than the allowed peers only a terminal is heard that announces its own address
+        (contract, Session), and that not too often.
+        """
         if scope["path"] != PATH:
             raise _Refused(404, f"only {PATH} is here")
         if scope["method"] != "POST":
             raise _Refused(405, f"{scope['method']} is not POST")
         peer = (scope.get("client") or ("",))[0]
-        if not await self._peers.admits(peer):
-            raise _Refused(403, "not the terminal, and not in listener.allow")
+        if not await self._peers.admits(peer, self._runner.state):
+            return self._announcement(body, peer), peer, False
         message = decode(body)
-        ours = self._config.terminal.poi_id
+        ours = self._runner.state.config.terminal.poi_id
         if message.header.poi_id != ours:
             raise _Refused(400, f"POIID {shown(message.header.poi_id)} is not {ours!r}")
         if message.header.type == MessageType.RESPONSE:
             raise _Refused(400, "a response, but nothing was asked on this connection")
-        return message
+        return message, peer, True
 
-    async def _answer(self, message: Message, receive: Receive) -> Body | None:
-        """Bring the message to the lane; the body to answer with, or None for HTTP 204."""
-        match message.body:
+    def _announcement(self, body: bytes, peer: str) -> Message:
+        """A stranger's message, if a terminal announces with it that it is there."""
+        ours = self._runner.state.config.terminal.poi_id
+        if self._may_announce():
+            with suppress(NexoError):
+                message = decode(body)
+                request = message.body
+                if message.header.poi_id == ours and isinstance(request, TransmitRequest):  # noqa: SIM102
+                    if _announces(request, peer):
+                        return message
+        raise _Refused(403, "not the terminal, and not in listener.allow")
+
+    def _may_announce(self) -> bool:
+        """Whether one more stranger's message may be looked into."""
+        now = trio.current_time()
+        if len(self._strangers) == STRANGERS and now - self._strangers[0] < STRANGERS_WITHIN:
+            return False
+        self._strangers.append(now)
+        return True
+
+    async def _answer(
+        self, message: Message, peer: str, admitted: bool, receive: Receive
+    ) -> Message | None:
+        """Bring the message to the lane; what to answer, or None for HTTP 204."""
+        body = await self._body(message.body, peer, admitted, receive)
+        return None if body is None else Message(response_header(message.header), body)
+
+    async def _body(self, body: Body, peer: str, admitted: bool, receive: Receive) -> Body | None:
+        match body:
             case DisplayRequest(outputs=outputs):
                 texts = tuple(_shortened(text) for output in outputs for text in output.texts)
                 texts = texts[:MAX_TEXTS]  # the till's history keeps many of these
@@ -154,10 +184,13 @@ class Callback:
                 return None
             case InputRequest() as request:
                 return await self._ask(request, receive)
-            case TransmitRequest():
+            case TransmitRequest() as announcement:
+                address = _announces(announcement, peer)
+                if address is not None:
+                    await self._runner.handle(ev.AddressAnnounced(address, admitted))
                 return None
             case _:
-                self._log.warning("unused", f"a {message.header.category} message is not used")
+                self._log.warning("unused", f"a {type(body).__name__} is not used")
                 return None
 
     async def _ask(self, request: InputRequest, receive: Receive) -> InputResponse:
@@ -198,6 +231,13 @@ class Callback:
         if confirmed is None:
             raise LaneStopped
         return _input_response(request, _DONE, confirmed)
+
+
+def _announces(request: TransmitRequest, peer: str) -> str | None:
+    """The address that its sender announces as its own."""
+    announced = announced_address(request)
+    mine = announced is not None and announced[0] == peer.removeprefix("::ffff:")
+    return announced[1] if announced is not None and mine else None
 
 
 def _display_response(outputs: tuple[DisplayOutput, ...]) -> DisplayResponse | None:

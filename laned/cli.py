@@ -112,8 +112,11 @@ def _till_side(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     press.add_argument("name", metavar="BUTTON")
     press.add_argument("--seconds", type=float, default=0.1, metavar="S")
     add("login", till.login, "log in to the terminal by hand")
-    logout = add("logout", till.logout, "log out of the terminal by hand")
-    logout.add_argument("--maintenance", action="store_true", help="let the terminal update itself")
+    logout = add("logout", till.logout, "log out of the terminal, until somebody logs in")
+    logout.add_argument(
+        "--maintenance", action="store_true", help="let it update itself, then log in again"
+    )
+    add("learn", till.learn, "for 10 minutes take the first terminal that announces its address")
 
 
 def _speed(text: str) -> float:
@@ -137,18 +140,17 @@ def _scenario(text: str) -> str:
 def _run(options: argparse.Namespace) -> int:
     import trio
 
-    from laned.config import ConfigError, load
+    from laned.config import ConfigError
     from laned.daemon import StartError, run
     from laned.journal import JournalError
     from laned.logs import log_to_stderr
 
     log_to_stderr()
     try:
-        config = load(options.config, os.environ)
+        return exits.of(lambda: trio.run(run, options.config, os.environ), StartError, JournalError)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return USAGE
-    return exits.of(lambda: trio.run(run, config, os.environ), StartError, JournalError)
 
 
 def _demo(options: argparse.Namespace) -> int:

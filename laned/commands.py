@@ -14,6 +14,7 @@ from laned.client import ConnectionLost, Reply, Till, Unreachable
 from laned.exits import DONE, FAILED, INTERRUPTED, UNKNOWN, USAGE
 
 ANSWER_WITHIN: Final = 30.0  # seconds; a Login takes up to terminal.status_timeout
+LOGOUT_WITHIN: Final = 60.0  # seconds; a terminal that is busy is asked again for half of them
 MAX_PAGE: Final = 1000  # payments in one answer of the API
 CSV_FIELDS: Final = (
     *("created_at", "updated_at", "id", "type", "amount", "currency", "state", "error"),
@@ -326,8 +327,15 @@ def login(till: Till, options: Options) -> int:
 def logout(till: Till, options: Options) -> int:
     """`laned logout [--maintenance]`."""
     body = {"maintenance": options.maintenance}
-    reply = till.ask("POST", "/v1/session/logout", body, timeout=ANSWER_WITHIN)
+    reply = till.ask("POST", "/v1/session/logout", body, timeout=LOGOUT_WITHIN)
     return _show(options, reply, "logged out")
+
+
+@_command
+def learn(till: Till, options: Options) -> int:
+    """`laned learn`."""
+    reply = till.ask("POST", "/v1/session/learn", timeout=ANSWER_WITHIN)
+    return _show(options, reply, "for 10 minutes: press Save in the terminal's menu")
 
 
 def _path(payment_id: str, verb: str = "") -> str:

@@ -57,8 +57,11 @@ def decimals(currency: str) -> int:
 # -- Values written as text: ValueError if they are not what the annotation describes -----------
 
 
-def _host_port(text: str) -> tuple[str, int]:
-    """Split "host:port"; the brackets around an IPv6 address do not belong to the host."""
+def host_port(text: str) -> tuple[str, int]:
+    """Split "host:port"; the brackets around an IPv6 address do not belong to the host.
+
+    Raises ValueError for anything else.
+    """
     host, _, port = text.rpartition(":")
     if re.fullmatch(r"[1-9][0-9]{0,4}", port) is None or int(port) > 65535:
         raise ValueError
@@ -73,7 +76,7 @@ def _host_port(text: str) -> tuple[str, int]:
 
 
 def _terminal_address(text: str) -> tuple[str, int] | None:
-    return None if text == "auto" else _host_port(text)
+    return None if text == "auto" else host_port(text)
 
 
 def _window(text: str) -> tuple[time, time] | None:
@@ -184,13 +187,13 @@ class TerminalConfig(_Table, frozen=True, kw_only=True):
 class ListenerConfig(_Table, frozen=True, kw_only=True):
     """[listener]: what the terminal posts to, and who may post."""
 
-    bind: Annotated[str, _parsed(_ADDRESS, _host_port)] = "0.0.0.0:11000"
+    bind: Annotated[str, _parsed(_ADDRESS, host_port)] = "0.0.0.0:11000"
     allow: _Peers = ()
 
     @property
     def host_port(self) -> tuple[str, int]:
         """Host (IPv6 without brackets) and port to listen on."""
-        return _host_port(self.bind)
+        return host_port(self.bind)
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -367,6 +370,8 @@ def _fill_in(document: dict[str, Any], environ: Mapping[str, str]) -> None:
 
 def _contradictions(config: Config) -> Iterator[str]:
     """Findings about keys that are right by themselves, and wrong beside another."""
+    if config.lane.mode == "light" and config.terminal.host_port is None:
+        yield 'terminal.address: "auto" needs the listener, which lane.mode = "light" has not'
     amount, currency = config.payment.max_amount, config.terminal.currency
     if len(amount.partition(".")[2]) > decimals(currency):
         allowed = f"the {decimals(currency)} decimals of {currency}"

@@ -7,7 +7,7 @@ all the adapters.
 import logging
 import secrets
 import signal
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,12 @@ from typing import Final
 import trio
 from msgspec import Struct
 
+from laned import liveness
 from laned.asgi import ASGIApp
 from laned.buttons import Buttons
 from laned.callback import Callback
 from laned.clock import clock_synchronised
-from laned.config import Config
+from laned.config import Config, ConfigError, load
 from laned.display import Display
 from laned.journal import (
     AnyJournal,
@@ -35,7 +36,9 @@ from laned.lane import events as ev
 from laned.lane.screen import farewell, screen
 from laned.lane.start import start
 from laned.listen import Listener, from_fd, listen_tcp, listen_unix
+from laned.liveness import Probe
 from laned.offload import Offload, WorkerThread
+from laned.reload import reloaded
 from laned.runner import LaneStopped, Runner, Terminal, real_moment
 from laned.serve import Limits, serve
 from laned.service import notify, passed_sockets
@@ -106,6 +109,7 @@ async def assemble(
     *,
     journal_offload: Offload,
     display_offload: Offload,
+    probe: Probe | None = None,
     moment: Callable[[], ev.Moment] = real_moment,
     on_frame: Callable[..., None] | None = None,
     task_status: trio.TaskStatus[Lane] = trio.TASK_STATUS_IGNORED,
@@ -154,9 +158,10 @@ async def assemble(
         await nursery.start(runner.run)
         nursery.start_soon(hardware)
         nursery.start_soon(_prune, config, journal, journal_offload)
+        if probe is not None:
+            nursery.start_soon(liveness.watch, runner, probe)
         till = TillAPI(
             runner,
-            config,
             journal=journal,
             offload=journal_offload,
             panel=display,
@@ -164,7 +169,7 @@ async def assemble(
             nursery=nursery,
             stop=ended,
         )
-        callback = Callback(runner, config)
+        callback = Callback(runner)
         task_status.started(Lane(runner, callback.app, till.app, display, buttons, ended))
         await runner.stopped.wait()
         ended.set()
@@ -198,9 +203,8 @@ async def serve_lane(
 
     `passed` are sockets from systemd: the till's. `on_listening` is told what the terminal can
     post to (port 0: which port it became) before the terminal is spoken to. Raises StartError when
-    a socket cannot be had, or the configuration asks for what this version cannot do.
+    a socket cannot be had.
     """
-    _refuse_what_is_not_built(config)
     callbacks, tills = await _listeners(config, passed)
     on_listening(callbacks)
     client = TerminalClient(config.terminal.connect_timeout)
@@ -213,6 +217,7 @@ async def serve_lane(
                 client,
                 journal_offload=WorkerThread(),
                 display_offload=WorkerThread(),
+                probe=liveness.tcp_probe(config.terminal.connect_timeout),
                 on_frame=on_frame,
             )
         )
@@ -231,14 +236,6 @@ async def serve_lane(
             log.warning("the terminal did not let us go within %g s", STOP_WITHIN)
             nursery.cancel_scope.cancel()
     await client.aclose()
-
-
-def _refuse_what_is_not_built(config: Config) -> None:
-    """A lane that ignored these could approve what nobody has signed for, or never log in."""
-    if config.lane.mode == "light":
-        raise StartError('lane.mode = "light" is not built yet: use "default"')
-    if config.terminal.host_port is None:
-        raise StartError('terminal.address = "auto" is not built yet: give "host:port"')
 
 
 async def _listeners(
@@ -275,33 +272,57 @@ async def _open_listeners(
 async def _until_signalled(
     stop: trio.Event,
     environ: MutableMapping[str, str],
+    reread: Callable[[], Awaitable[None]],
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Set `stop` at SIGTERM or SIGINT. SIGHUP does not end the daemon."""
+    """Set `stop` at SIGTERM or SIGINT; have the configuration read again at SIGHUP."""
     signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     with trio.open_signal_receiver(*signals) as received:
         task_status.started()
         async for number in received:
             if number == signal.SIGHUP:
-                log.warning("SIGHUP: the configuration is read at start only")
+                await reread()
             else:
                 notify("STOPPING=1", environ)
                 stop.set()
 
 
-async def run(config: Config, environ: MutableMapping[str, str]) -> None:
-    """`laned run`: the daemon under systemd or in a terminal window.
+async def _reread(path: Path, environ: MutableMapping[str, str], runner: Runner) -> None:
+    """Read the configuration at `path` again, and go on with what can change."""
+    running = runner.state.config
+    try:
+        config, changed, later = reloaded(running, load(path, environ))
+    except ConfigError as error:
+        log.error("the configuration stays as it was: %s", "; ".join(error.findings))
+        return
+    with suppress(LaneStopped):
+        await runner.handle(ev.ConfigChanged(config))
+    log.info("configuration read again, changed: %s", ", ".join(changed) or "nothing")
+    if later:
+        log.warning("these take effect at the next restart: %s", ", ".join(later))
 
-    Raises StartError or JournalError, with one line that says what hinders.
+
+async def run(path: Path, environ: MutableMapping[str, str]) -> None:
+    """`laned run`: the daemon under systemd or in a terminal window, configured by `path`.
+
+    Raises ConfigError, StartError or JournalError, with a line for what hinders.
     """
+    config = load(path, environ)
     journal = open_journal(config)
     try:
         async with trio.open_nursery() as nursery:
             stop = trio.Event()
-            await nursery.start(_until_signalled, stop, environ)
+            runners: list[Runner] = []
+
+            async def reread() -> None:
+                for runner in runners:  # none before the lane runs
+                    await _reread(path, environ, runner)
+
+            await nursery.start(_until_signalled, stop, environ, reread)
 
             def ready(lane: Lane) -> None:
+                runners.append(lane.runner)
                 log.info("lane %s is served on %s", config.lane.name, config.till.socket)
                 notify("READY=1", environ)
 

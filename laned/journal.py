@@ -161,6 +161,9 @@ class Journal:
                 next_service_id=int(self._get("next_service_id", "1")),
                 surveyed=self._get("surveyed", "1") == "1",
                 journal="ok" if self._get("acknowledged", "1") == "1" else "new",
+                address=self._get("terminal_address", ""),
+                serial=self._get("terminal_serial", ""),
+                configured=self._get("terminal_configured", ""),
                 payment=_decode_payment(row[1]) if row else None,
                 attempt=self._newest_attempt(row[0]) if row else None,
             )
@@ -274,9 +277,10 @@ class Journal:
                 self._put("acknowledged", "1")
             case fx.ServiceIDsReserved(below):
                 self._put("next_service_id", str(below))
-            case fx.TerminalSeen(address, serial):
+            case fx.TerminalSeen(address, serial, configured):
                 self._put("terminal_address", address)
                 self._put("terminal_serial", serial)
+                self._put("terminal_configured", configured)
 
     def _open_payment(self, payment: Payment, order: Order) -> None:
         self._db.execute(

@@ -1,4 +1,4 @@
-"""Who may post to the listener: the terminal's own address, or those that the file names."""
+"""Who may post to the listener: the terminal's present address, or those that the file names."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -6,7 +6,8 @@ from typing import Final
 
 import trio
 
-from laned.config import Config, Network
+from laned.config import Network, host_port
+from laned.lane.state import LaneState
 
 RESOLVED_FOR: Final = 30.0  # seconds for which a name's addresses are believed
 
@@ -14,24 +15,28 @@ RESOLVED_FOR: Final = 30.0  # seconds for which a name's addresses are believed
 class Peers:
     """Decides by address; a terminal that is configured by name is looked up now and then."""
 
-    def __init__(self, config: Config) -> None:
-        self._networks: tuple[Network, ...] = tuple(config.listener.networks)
+    def __init__(self) -> None:
         self._name = ""
+        self._addresses: tuple[Network, ...] = ()
         self._look_up_at = 0.0
-        host_port = config.terminal.host_port
-        if not self._networks and host_port is not None:
-            try:
-                self._networks = (ipaddress.ip_network(host_port[0]),)
-            except ValueError:
-                self._name = host_port[0]
-                self._look_up_at = -1.0
 
-    async def admits(self, peer: str) -> bool:
+    async def admits(self, peer: str, state: LaneState) -> bool:
         """Whether the peer with this address may be heard."""
-        if self._name and trio.current_time() >= self._look_up_at:
-            self._look_up_at = trio.current_time() + RESOLVED_FOR
-            self._networks = await _addresses(self._name)
-        return _within(peer, self._networks)
+        allowed = state.config.listener.networks or await self._of_terminal(state.terminal.address)
+        return _within(peer, allowed)
+
+    async def _of_terminal(self, address: str) -> tuple[Network, ...]:
+        if not address:
+            return ()
+        host = host_port(address)[0]
+        try:
+            return (ipaddress.ip_network(host),)
+        except ValueError:
+            pass
+        if host != self._name or trio.current_time() >= self._look_up_at:
+            self._name, self._look_up_at = host, trio.current_time() + RESOLVED_FOR
+            self._addresses = await _addresses(host)
+        return self._addresses
 
 
 async def _addresses(name: str) -> tuple[Network, ...]:

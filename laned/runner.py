@@ -18,6 +18,7 @@ import msgspec
 import trio
 from msgspec import Struct
 
+from laned.clock import Clock, local_zone
 from laned.journal import AnyJournal, JournalError
 from laned.lane import events as ev
 from laned.lane.answers import Exchange, event_for
@@ -70,12 +71,16 @@ class Told(Struct, frozen=True):
     news: News
 
 
+_clock = Clock()
+
+
 def real_moment() -> ev.Moment:
     """Now, by this machine's clocks."""
     return ev.Moment(
         monotonic=trio.current_time(),
-        wall=datetime.now().astimezone(),
+        wall=datetime.now(local_zone()),
         token="".join(secrets.choice(_LETTERS) for _ in range(8)),
+        synchronised=_clock.synchronised,
     )
 
 

@@ -5,6 +5,7 @@ from msgspec import Struct
 from laned.lane import events as ev
 from laned.lane.effects import Send
 from laned.nexo.messages import (
+    AdminResponse,
     Category,
     LoginResponse,
     LogoutResponse,
@@ -57,6 +58,9 @@ def event_for(send: Send, exchange: Exchange) -> ev.Event | None:
                     return ev.LoginAnswered(message.body)
                 reason = f"an answer with ServiceID {message.header.service_id}"
             return ev.LoginFailed(reason)
+        case Category.ADMIN:
+            done = message is not None and isinstance(message.body, AdminResponse)
+            return ev.UpdateAnswered(message.body if done else None)  # type: ignore[union-attr,arg-type]
         case Category.LOGOUT:
             usable = message is not None and isinstance(message.body, LogoutResponse)
             return ev.LogoutEnded(message.body if usable else None)  # type: ignore[union-attr,arg-type]

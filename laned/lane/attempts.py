@@ -95,7 +95,7 @@ def attempt(turn: Turn) -> None:
         sale_id=turn.state.config.terminal.sale_id,
         poi_id=turn.state.config.terminal.poi_id,
         address=terminal.address,
-        serial=terminal.serial_number,
+        serial=terminal.serial_number or turn.state.remembered,
     )
     ids = AttemptIDs(new.service_id, new.transaction_id)
     if isinstance(order, ReversalOrder):

@@ -63,10 +63,11 @@ class ServiceIDsReserved(Struct, frozen=True):
 
 
 class TerminalSeen(Struct, frozen=True):
-    """The terminal that answered our Login."""
+    """The terminal that answered our Login, while `terminal.address` was `configured`."""
 
     address: str
     serial: str
+    configured: str
 
 
 Entry = (

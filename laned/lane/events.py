@@ -6,8 +6,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+from laned.config import Config
 from laned.lane.payment import Order, Payment
 from laned.nexo.messages import (
+    AdminResponse,
     Header,
     LoginResponse,
     LogoutResponse,
@@ -23,13 +25,15 @@ from laned.nexo.messages import (
 class Moment(Struct, frozen=True):
     """What a step of the lane is given from outside beside the event.
 
-    `monotonic` in seconds decides everything that waits; `wall` (aware, local time zone) is only
-    written down; `token` is 8 random characters, fresh for each step.
+    `monotonic` in seconds decides everything that waits; `wall` (aware, in the local time zone with
+    its rules) is written down, and decides about the maintenance window where it is
+    `synchronised`; `token` is 8 random characters, fresh for each step.
     """
 
     monotonic: float
     wall: datetime
     token: str
+    synchronised: bool = True
 
 
 class Event(Struct, frozen=True):
@@ -100,6 +104,14 @@ class LogoutAsked(Event, frozen=True):
     maintenance: bool
 
 
+class LearnAsked(Event, frozen=True):
+    """A person lets the lane take its first terminal from anywhere, for a while."""
+
+
+class UpdateAsked(Event, frozen=True):
+    """A person wants the terminal to look for updates."""
+
+
 # -- Buttons ----------------------------------------------------------------------------------
 
 
@@ -138,6 +150,12 @@ class LogoutEnded(Event, frozen=True):
     """Our Logout was answered, or was not: `response` is None then."""
 
     response: LogoutResponse | None
+
+
+class UpdateAnswered(Event, frozen=True):
+    """The terminal answered that it looks for updates, or not: `response` is None then."""
+
+    response: AdminResponse | None
 
 
 class AttemptSent(Event, frozen=True):
@@ -229,11 +247,34 @@ class TerminalNotified(Event, frozen=True, kw_only=True):
     maintenance_required: bool = False
 
 
+class AddressAnnounced(Event, frozen=True):
+    """A terminal announced that it is at `address`, from that very address.
+
+    `admitted`: the listener's `allow` names it.
+    """
+
+    address: str
+    admitted: bool
+
+
 # -- The box itself -----------------------------------------------------------------------------
 
 
 class TimePassed(Event, frozen=True):
     """A time that the state waits for may have come."""
+
+
+class TerminalProbed(Event, frozen=True):
+    """A connection to `address` was tried while the lane was idle: it is gone, or back again."""
+
+    address: str
+    reached: bool
+
+
+class ConfigChanged(Event, frozen=True):
+    """The configuration was read again; what cannot change while the daemon runs is as before."""
+
+    config: Config
 
 
 class HardwareReported(Event, frozen=True):

@@ -2,12 +2,13 @@
 
 Theory of operation
 -------------------
-A lane is in exactly one `Phase`. Five phases have nothing unfinished, and only in them may a Login
+A lane is in exactly one `Phase`. Six phases have nothing unfinished, and only in them may a Login
 or Logout start freely (money rule 5)::
 
     OFFLINE --time--> LOGGING_IN --answered--> READY --asked--> LOGGING_OUT --> LOGGED_OUT
-       ^------failed-----+                       ^                                 |
-       +-----------------------------------------+------------ login asked --------+
+       ^------failed-----+                     ^ | ^                               |
+       +-------terminal gone, or silent--------|-+ +--- maintenance over, asked ---+
+                                            UPDATING (the terminal looks for updates)
 
 From READY a payment goes through the phases that have one unfinished payment::
 
@@ -16,7 +17,9 @@ From READY a payment goes through the phases that have one unfinished payment::
     PAYING --answer lost--> DOUBT --status answered--> READY
     PAYING, RETRYING, DOUBT --status says no session--> RELOGIN --> PAYING or DOUBT
 
-An approved payment's reversal goes the same way from READY, without PENDING. At start an unfinished
+In light integration an approval that wants a signature waits in SIGNING for a person's word; a
+declined one is reversed from there (`laned.lane.signature`). An approved payment's reversal goes
+the same way as a payment from READY, without PENDING. At start an unfinished
 payment puts the lane into DOUBT, a new journal into SURVEY, one that cannot be used into BROKEN
 (`laned.lane.start`). STOPPED ends it all.
 
@@ -35,33 +38,37 @@ from typing import Any
 
 from laned.lane import (
     abort,
+    addresses,
     attempts,
-    outcome,
+    idle,
+    notes,
     prompts,
     recovery,
     replies,
     session,
+    signature,
+    survey,
     timers,
     wishes,
 )
 from laned.lane import events as ev
 from laned.lane.buttons import remeant
-from laned.lane.payment import Problem
-from laned.lane.state import LaneState, Phase, Shown
+from laned.lane.state import LaneState, Phase
 from laned.lane.turn import Step, Turn
-from laned.nexo.messages import OutputText
 
 Action = Callable[[Turn, Any], None]
 
 OFFLINE, LOGGING_IN, READY = Phase.OFFLINE, Phase.LOGGING_IN, Phase.READY
 LOGGING_OUT, LOGGED_OUT, PENDING = Phase.LOGGING_OUT, Phase.LOGGED_OUT, Phase.PENDING
 PAYING, RETRYING, DOUBT = Phase.PAYING, Phase.RETRYING, Phase.DOUBT
-RELOGIN, SURVEY, BROKEN, STOPPED = Phase.RELOGIN, Phase.SURVEY, Phase.BROKEN, Phase.STOPPED
+RELOGIN, SIGNING, UPDATING = Phase.RELOGIN, Phase.SIGNING, Phase.UPDATING
+SURVEY, BROKEN, STOPPED = Phase.SURVEY, Phase.BROKEN, Phase.STOPPED
 
-IDLE = (OFFLINE, LOGGING_IN, READY, LOGGING_OUT, LOGGED_OUT, SURVEY, BROKEN)
-WITHOUT_QUESTION = (OFFLINE, LOGGING_IN, READY, LOGGING_OUT, LOGGED_OUT, BROKEN)
+WITHOUT_SESSION = (OFFLINE, LOGGING_IN, LOGGING_OUT, LOGGED_OUT, SURVEY)
+IDLE = (*WITHOUT_SESSION, READY, UPDATING, BROKEN)
+WITHOUT_QUESTION = (OFFLINE, LOGGING_IN, LOGGING_OUT, LOGGED_OUT, UPDATING, BROKEN)
 ATTEMPTED = (PAYING, RETRYING, DOUBT, RELOGIN)
-UNFINISHED = (PENDING, *ATTEMPTED)
+UNFINISHED = (PENDING, *ATTEMPTED, SIGNING)
 
 
 class Ignore:
@@ -97,68 +104,17 @@ def _row(cells: Mapping[Phase | tuple[Phase, ...], Action]) -> dict[Phase, Actio
     return row
 
 
-# -- Actions that only note what came --------------------------------------------------------------
-
-
-def _display_shown(turn: Turn, event: ev.DisplayShown) -> None:
-    turn.heard()
-    turn.change(shown=shown(event.texts))
-
-
-def shown(texts: tuple[OutputText, ...]) -> Shown:
-    """The texts of one DisplayRequest as lines; the first id found stands for all of them."""
-    lines = tuple(line for text in texts for line in text.text.splitlines() or [""])
-    return Shown(lines, next((text.code for text in texts if text.code is not None), None))
-
-
-def _heard(turn: Turn, event: ev.Event) -> None:
-    turn.heard()
-
-
-def _notified(turn: Turn, event: ev.TerminalNotified) -> None:
-    turn.heard()
-    if event.event == "Abort":  # the terminal cancels what it asked of us
-        prompts.close(turn, None, "terminal")
-    elif event.event in ("Shutdown", "Initialised"):
-        if not turn.attempt.session_lost:
-            turn.change_attempt(session_lost=True)  # it proves nothing by not knowing the attempt
-        if turn.state.phase in (PAYING, DOUBT):
-            turn.change(ask_at=turn.now.monotonic)  # and is a reason to ask: money rule 5
-
-
-def _journal(turn: Turn, event: ev.JournalReported) -> None:
-    if turn.state.journal != "new":  # which a person has to acknowledge first
-        turn.change(journal=event.health)
-
-
-def _hardware(turn: Turn, event: ev.HardwareReported) -> None:
-    hardware = turn.state.hardware
-    if event.part == "display":
-        turn.change(hardware=type(hardware)(display=event.health, buttons=hardware.buttons))
-    else:
-        turn.change(hardware=type(hardware)(display=hardware.display, buttons=event.health))
-
-
-def _stop_pending(turn: Turn, event: ev.StopAsked) -> None:
-    turn.change(stopping=True)
-    outcome.cancel(turn)
-
-
-def _stop_retrying(turn: Turn, event: ev.StopAsked) -> None:
-    turn.change(stopping=True)
-    error = Problem(turn.attempt.refused or "", "the daemon stopped")
-    outcome.did_not_happen(turn, error)
-
-
 # -- The table ----------------------------------------------------------------------------------
 
 _gone = Ignore("the daemon is stopping; the next start asks the terminal")
 _only_told = Ignore("told to the till, decides nothing")
 _no_payment = Ignore("no payment is unfinished")
 _not_out = Ignore("no such request is out in this phase: the answer came too late to matter")
+_answered = Ignore("the attempt is answered: it is charged")
 _ended = Refuse("terminal_unavailable", "the daemon is stopping")
 _broken = Refuse("journal_unavailable", "the journal cannot be used")
 _busy = Refuse("lane_busy", "a payment is not finished")
+_updating = Refuse("lane_busy", "the terminal is asked to look for updates")
 _no_session = Refuse("terminal_unavailable", "there is no session with the terminal")
 _not_running = Refuse("not_abortable", "the payment is not running")
 _no_pending = Refuse("not_pending", "the payment is not pending")
@@ -170,7 +126,8 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ev.PaymentAsked: _row(
         {
             READY: attempts.begin,
-            (OFFLINE, LOGGING_IN, LOGGING_OUT, LOGGED_OUT, SURVEY): _no_session,
+            UPDATING: _updating,
+            WITHOUT_SESSION: _no_session,
             UNFINISHED: wishes.refuse_payment,
             BROKEN: _broken,
             STOPPED: _ended,
@@ -178,13 +135,14 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ),
     ev.AbortAsked: _row({UNFINISHED: wishes.abort_asked, (*IDLE, STOPPED): _not_running}),
     ev.ConfirmAsked: _row(
-        {PENDING: wishes.confirm_asked, (*IDLE, *ATTEMPTED, STOPPED): _no_pending}
+        {PENDING: wishes.confirm_asked, (*IDLE, *ATTEMPTED, SIGNING, STOPPED): _no_pending}
     ),
     ev.PromptAnswered: _row({UNFINISHED: wishes.prompt_answered, (*IDLE, STOPPED): _no_prompt}),
     ev.ReversalAsked: _row(
         {
             READY: attempts.begin_reversal,
-            (OFFLINE, LOGGING_IN, LOGGING_OUT, LOGGED_OUT, SURVEY): _no_session,
+            UPDATING: _updating,
+            WITHOUT_SESSION: _no_session,
             UNFINISHED: wishes.refuse_payment,
             BROKEN: _broken,
             STOPPED: _ended,
@@ -193,14 +151,15 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ev.ResolveAsked: _row(
         {
             ATTEMPTED: recovery.resolve_asked,
-            (*IDLE, PENDING, STOPPED): _not_unknown,
+            (*IDLE, PENDING, SIGNING, STOPPED): _not_unknown,
         }
     ),
     ev.LoginAsked: _row(
         {
-            (OFFLINE, READY, LOGGED_OUT): session.log_in,
+            (OFFLINE, READY, LOGGED_OUT): session.log_in_by_hand,
             LOGGING_IN: Ignore("a Login is out already; its outcome answers both"),
             LOGGING_OUT: Refuse("lane_busy", "a Logout is under way"),
+            UPDATING: _updating,
             SURVEY: Refuse("terminal_unavailable", "the terminal has not said what it did last"),
             BROKEN: _broken,
             UNFINISHED: _busy,
@@ -212,10 +171,28 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
             READY: session.log_out,
             (OFFLINE, LOGGED_OUT): session.stay_logged_out,
             LOGGING_IN: Refuse("lane_busy", "a Login is under way"),
+            UPDATING: _updating,
             SURVEY: Refuse("terminal_unavailable", "there is no session yet"),
             BROKEN: _broken,
             LOGGING_OUT: Ignore("a Logout is out already; its outcome answers both"),
             UNFINISHED: _busy,
+            STOPPED: _ended,
+        }
+    ),
+    ev.LearnAsked: _row(
+        {
+            (*WITHOUT_SESSION, READY, UPDATING, *UNFINISHED): addresses.learn,
+            BROKEN: _broken,
+            STOPPED: _ended,
+        }
+    ),
+    ev.UpdateAsked: _row(
+        {
+            READY: idle.ask_for_update,
+            UPDATING: Ignore("it is asked already; its answer answers both"),
+            WITHOUT_SESSION: _no_session,
+            UNFINISHED: _busy,
+            BROKEN: _broken,
             STOPPED: _ended,
         }
     ),
@@ -226,7 +203,8 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
         {
             LOGGING_IN: session.logged_in,
             RELOGIN: recovery.logged_in_again,
-            (OFFLINE, READY, LOGGING_OUT, LOGGED_OUT, SURVEY, BROKEN): _not_out,
+            SIGNING: signature.logged_in,
+            (OFFLINE, READY, LOGGING_OUT, LOGGED_OUT, UPDATING, SURVEY, BROKEN): _not_out,
             (PENDING, PAYING, RETRYING, DOUBT): _not_out,
             STOPPED: _gone,
         }
@@ -235,7 +213,8 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
         {
             LOGGING_IN: session.login_failed,
             RELOGIN: recovery.login_failed,
-            (OFFLINE, READY, LOGGING_OUT, LOGGED_OUT, SURVEY, BROKEN): _not_out,
+            SIGNING: signature.login_failed,
+            (OFFLINE, READY, LOGGING_OUT, LOGGED_OUT, UPDATING, SURVEY, BROKEN): _not_out,
             (PENDING, PAYING, RETRYING, DOUBT): _not_out,
             STOPPED: _gone,
         }
@@ -243,13 +222,22 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ev.LogoutEnded: _row(
         {
             LOGGING_OUT: session.logged_out,
-            (OFFLINE, LOGGING_IN, READY, LOGGED_OUT, SURVEY, BROKEN, *UNFINISHED): _not_out,
+            (OFFLINE, LOGGING_IN, READY, LOGGED_OUT, UPDATING, SURVEY, BROKEN): _not_out,
+            UNFINISHED: _not_out,
+            STOPPED: _gone,
+        }
+    ),
+    ev.UpdateAnswered: _row(
+        {
+            UPDATING: idle.update_answered,
+            (*WITHOUT_SESSION, READY, BROKEN, *UNFINISHED): _not_out,
             STOPPED: _gone,
         }
     ),
     ev.AttemptSent: _row(
         {
             ATTEMPTED: abort.attempt_sent,
+            SIGNING: _answered,
             (*IDLE, PENDING): _no_payment,
             STOPPED: _gone,
         }
@@ -258,7 +246,8 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
         {
             (PAYING, DOUBT, RELOGIN): replies.attempt_answered,
             RETRYING: replies.attempt_answered,
-            (OFFLINE, LOGGING_IN, READY, LOGGING_OUT, LOGGED_OUT, PENDING): replies.late_answer,
+            (OFFLINE, LOGGING_IN, READY, LOGGING_OUT): replies.late_answer,
+            (LOGGED_OUT, UPDATING, PENDING, SIGNING): replies.late_answer,
             (SURVEY, BROKEN): _not_out,
             STOPPED: _gone,
         }
@@ -267,6 +256,7 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
         {
             (PAYING, DOUBT, RELOGIN): replies.attempt_not_sent,
             RETRYING: Ignore("the terminal refused this attempt: it was sent"),
+            SIGNING: _answered,
             (*IDLE, PENDING): _no_payment,
             STOPPED: _gone,
         }
@@ -275,6 +265,7 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
         {
             (PAYING, DOUBT, RELOGIN): replies.attempt_lost,
             RETRYING: Ignore("the terminal refused this attempt: nothing is waited for"),
+            SIGNING: _answered,
             (*IDLE, PENDING): _no_payment,
             STOPPED: _gone,
         }
@@ -282,7 +273,9 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ev.StatusAnswered: _row(
         {
             ATTEMPTED: recovery.status_answered,
-            SURVEY: session.surveyed,
+            READY: idle.checked,
+            SURVEY: survey.answered,
+            SIGNING: _answered,
             (*WITHOUT_QUESTION, PENDING): _no_payment,
             STOPPED: _gone,
         }
@@ -291,61 +284,98 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
         {
             (PAYING, RETRYING, DOUBT): recovery.status_failed,
             RELOGIN: Ignore("no question is out while a Login is"),
-            SURVEY: session.survey_failed,
+            READY: idle.check_failed,
+            SURVEY: survey.failed,
+            SIGNING: _answered,
             (*WITHOUT_QUESTION, PENDING): _no_payment,
             STOPPED: _gone,
         }
     ),
     # what the terminal posts
-    ev.DisplayShown: _row({tuple(Phase): _display_shown}),
+    ev.DisplayShown: _row({tuple(Phase): notes.display_shown}),
     ev.Printed: _row(
         {
-            PAYING: _heard,
+            PAYING: notes.heard,
             (RETRYING, DOUBT, RELOGIN): _only_told,
-            (*IDLE, PENDING, STOPPED): _only_told,
+            (*IDLE, PENDING, SIGNING, STOPPED): _only_told,
         }
     ),
     ev.InputAsked: _row(
-        {ATTEMPTED: prompts.input_asked, (*IDLE, PENDING, STOPPED): prompts.answer_false}
+        {
+            ATTEMPTED: prompts.input_asked,
+            (*IDLE, PENDING, SIGNING, STOPPED): prompts.answer_false,
+        }
     ),
     ev.InputWithdrawn: _row(
-        {ATTEMPTED: prompts.input_withdrawn, (*IDLE, PENDING, STOPPED): _no_payment}
+        {
+            ATTEMPTED: prompts.input_withdrawn,
+            SIGNING: Ignore("the terminal has asked nothing"),
+            (*IDLE, PENDING, STOPPED): _no_payment,
+        }
     ),
     ev.TerminalNotified: _row(
         {
-            ATTEMPTED: _notified,
-            (*IDLE, PENDING, STOPPED): _only_told,
+            READY: idle.notified_ready,
+            OFFLINE: idle.notified_offline,
+            LOGGED_OUT: idle.notified_logged_out,
+            LOGGING_OUT: idle.notified_logging_out,
+            (LOGGING_IN, UPDATING, PENDING, SIGNING): idle.notified_anytime,
+            ATTEMPTED: notes.notified,
+            (SURVEY, BROKEN, STOPPED): _only_told,
+        }
+    ),
+    ev.AddressAnnounced: _row(
+        {
+            READY: idle.announced_ready,
+            OFFLINE: idle.announced_offline,
+            SURVEY: idle.announced_survey,
+            (LOGGING_IN, LOGGING_OUT, LOGGED_OUT, UPDATING, *UNFINISHED): idle.announced,
+            BROKEN: Ignore("nothing is sent"),
+            STOPPED: _gone,
         }
     ),
     # the box itself
     ev.TimePassed: _row(
         {
             OFFLINE: session.login_due,
+            READY: idle.ready_due,
+            LOGGING_OUT: session.logout_due,
+            LOGGED_OUT: idle.logged_out_due,
             PENDING: timers.confirmation_due,
             ATTEMPTED: timers.payment_due,
-            SURVEY: session.survey_due,
-            (LOGGING_IN, READY, LOGGING_OUT, LOGGED_OUT): Ignore("nothing is waited for"),
+            SIGNING: signature.due,
+            SURVEY: survey.due,
+            (LOGGING_IN, UPDATING): Ignore("nothing is waited for but an answer"),
             BROKEN: Ignore("only a restart mends it"),
             STOPPED: _gone,
         }
     ),
-    ev.JournalReported: _row({tuple(Phase): _journal}),
+    ev.TerminalProbed: _row(
+        {
+            READY: idle.probed,
+            (*WITHOUT_SESSION, UPDATING, BROKEN, *UNFINISHED): Ignore(
+                "requests of ours show it, or nothing is sent"
+            ),
+            STOPPED: _gone,
+        }
+    ),
+    ev.ConfigChanged: _row({tuple(Phase): idle.reconfigured}),
+    ev.JournalReported: _row({tuple(Phase): notes.journal}),
     ev.JournalAcknowledged: _row(
         {
-            (OFFLINE, LOGGING_IN, READY, LOGGING_OUT, LOGGED_OUT): session.acknowledged,
-            (SURVEY, *UNFINISHED): session.acknowledged,
+            (*WITHOUT_SESSION, READY, UPDATING, *UNFINISHED): notes.acknowledged,
             BROKEN: _broken,
             STOPPED: _ended,
         }
     ),
-    ev.HardwareReported: _row({tuple(Phase): _hardware}),
+    ev.HardwareReported: _row({tuple(Phase): notes.hardware}),
     ev.StopAsked: _row(
         {
             (OFFLINE, READY, LOGGED_OUT, SURVEY, BROKEN): session.leave,
-            (LOGGING_IN, LOGGING_OUT): session.leave_soon,
-            PENDING: _stop_pending,
-            RETRYING: _stop_retrying,
-            (PAYING, DOUBT, RELOGIN): session.leave_to_the_terminal,
+            (LOGGING_IN, LOGGING_OUT, UPDATING): session.leave_soon,
+            PENDING: notes.stop_pending,
+            RETRYING: notes.stop_retrying,
+            (PAYING, DOUBT, RELOGIN, SIGNING): session.leave_to_the_terminal,
             STOPPED: Ignore("stopped already"),
         }
     ),

@@ -6,7 +6,8 @@ from msgspec import Struct
 
 from laned.lane import events as ev
 from laned.lane import views
-from laned.lane.state import LaneState
+from laned.lane.payment import ReceiptText
+from laned.lane.state import LaneState, Phase
 
 NewsName = Literal[
     "session",
@@ -67,6 +68,8 @@ class JournalNews(Struct, frozen=True):
 def news(before: LaneState, event: ev.Event | None, after: LaneState) -> list[News]:
     """What happened in the step from `before` to `after`, in the order a till wants to hear it."""
     told = _of_event(event, after)
+    if after.phase is Phase.SIGNING and before.phase is not Phase.SIGNING:
+        told.append(_to_be_signed(after))
     if after.payment is not before.payment and after.payment is not None:
         told.append(News("payment", after.payment))
     if after.settled is not before.settled and after.settled is not None:
@@ -107,6 +110,16 @@ def _of_event(event: ev.Event | None, state: LaneState) -> list[News]:
             return [News("button", ButtonNews(name, "released"))]
         case _:
             return []
+
+
+def _to_be_signed(state: LaneState) -> News:
+    """Light integration: the merchant's receipt, which the terminal does not ask us to print."""
+    assert state.payment is not None
+    receipt = state.payment.receipts.merchant or ReceiptText(())
+    printed = PrintNews(
+        document="merchant", lines=receipt.lines, data=receipt.data, payment=state.payment.id
+    )
+    return News("print", printed)
 
 
 def _of_prompt(before: LaneState, after: LaneState) -> list[News]:

@@ -30,6 +30,7 @@ AttemptResponse = PaymentResponse | ReversalResponse
 FOREIGN_TRANSACTION = "ForeignTransaction"
 UNKNOWN_RESULT = "UnknownResult"
 AMOUNT_MISMATCH = "AmountMismatch"
+REVERSAL_REFUSED = "ReversalRefused"
 
 VERDICTS = 8  # payments resolved by a person of which an answer is still waited for
 
@@ -135,17 +136,28 @@ def end_reversal(
 def reversal_told(
     payment: Payment, error: Problem | None, response: ReversalResponse | None
 ) -> dict[str, object]:
-    """A payment's fields when its reversal is done or, because of `error`, was refused."""
+    """A payment's fields when its reversal is done or, because of `error`, was refused.
+
+    That of a payment which was never approved for want of a signature makes it `declined`.
+    """
     reversal = payment.reversal
     assert reversal is not None
+    stood = payment.state in (PaymentState.APPROVED, PaymentState.REVERSED)
+    unsigned = not stood and payment.signature == "declined"
     ended = msgspec.structs.replace(
         reversal,
         state="done" if error is None else "refused",
         error=error,
         receipts=receipts_from(response.receipts if response is not None else ()),
     )
-    state = PaymentState.REVERSED if error is None else PaymentState.APPROVED
-    return {"state": state, "reversal": ended}
+    if error is None:
+        state = PaymentState.DECLINED if unsigned else PaymentState.REVERSED
+        return {"state": state, "reversal": ended}
+    told: dict[str, object] = {"state": PaymentState.APPROVED, "reversal": ended}
+    if unsigned:
+        message = f"the signature was declined, and the reversal refused: {error.condition}"
+        told["error"] = Problem(REVERSAL_REFUSED, f"{message} {error.message}".rstrip())
+    return told
 
 
 def did_not_happen(turn: Turn, error: Problem) -> None:
@@ -170,6 +182,7 @@ def finish(turn: Turn, **changes: object) -> None:
     if "resolved" in changes and turn.state.post_open:
         verdict = Verdict(settled, turn.attempt)
         turn.change(verdicts=(*turn.state.verdicts, verdict)[-VERDICTS:])
+    login_out = turn.state.login_out or turn.state.phase is Phase.RELOGIN
     turn.change(
         payment=None,
         order=None,
@@ -177,6 +190,7 @@ def finish(turn: Turn, **changes: object) -> None:
         settled=settled,
         sent=False,
         post_open=False,
+        login_out=False,
         running=True,
         asking=None,
         ask_for_last=False,
@@ -191,8 +205,8 @@ def finish(turn: Turn, **changes: object) -> None:
     if turn.state.stopping:
         session.leave(turn)
     elif turn.state.logged_in:
-        turn.change(phase=Phase.READY, reason="")
-    elif turn.state.phase is Phase.RELOGIN:
-        turn.change(phase=Phase.LOGGING_IN)  # its Login is still out
+        session.ready(turn)
+    elif login_out:
+        turn.change(phase=Phase.LOGGING_IN)
     else:
         turn.change(phase=Phase.OFFLINE, reason="no_session", login_at=turn.now.monotonic)

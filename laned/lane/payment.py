@@ -179,6 +179,20 @@ class Payment(Struct, frozen=True, kw_only=True):
         return self.state is PaymentState.UNKNOWN
 
     @property
+    def approved(self) -> bool:
+        """Whether it was approved as far as the till was told, and stands."""
+        return self.state is PaymentState.APPROVED
+
+    @property
+    def unsigned(self) -> bool:
+        """Whether the terminal has charged it, and nobody has said yet that the signature is good.
+
+        Only in light integration (money rule 9).
+        """
+        charged = self.authorized_amount is not None and self.reversal is None
+        return self.state is PaymentState.PROCESSING and charged
+
+    @property
     def final(self) -> bool:
         """Whether the payment's outcome is known and nothing of it runs any more."""
         return self.state in FINAL and (

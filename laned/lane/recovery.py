@@ -1,13 +1,13 @@
 """What the answers to our questions mean for an attempt in doubt (money rules 3 to 5)."""
 
-from laned.lane import abort, attempts, outcome, replies, session, status
+from laned.lane import abort, attempts, outcome, replies, session, status, survey
 from laned.lane.buttons import between_attempts
 from laned.lane.events import LoginAnswered, LoginFailed, ResolveAsked, StatusAnswered, StatusFailed
 from laned.lane.payment import PaymentState, Problem, Resolved
-from laned.lane.replies import NO_SESSION
 from laned.lane.state import Phase
 from laned.lane.turn import Turn
 from laned.nexo.messages import (
+    NO_SESSION,
     ErrorCondition,
     PaymentResponse,
     RepeatedMessage,
@@ -74,7 +74,7 @@ def _repeated(turn: Turn, event: StatusAnswered, repeated: RepeatedMessage) -> N
         if turn.state.unknown:
             _ask_for_last(turn)  # the other question may bring more
     elif event.repeated_of is None:
-        turn.record(session.foreign(turn, header.service_id or "", body))
+        turn.record(survey.foreign(turn, header.service_id or "", body))
         _inconclusive(turn, "the terminal's last transaction is not of this journal")
     elif not _same_terminal(turn):
         _inconclusive(turn, "it is not certain that this is the terminal that was asked")

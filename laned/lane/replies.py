@@ -1,6 +1,6 @@
 """What the terminal answers to an attempt, and what that is worth (money rules 2 and 3)."""
 
-from laned.lane import session, status
+from laned.lane import session, signature, status
 from laned.lane.buttons import between_attempts
 from laned.lane.events import AttemptAnswered, AttemptLost, AttemptNotSent
 from laned.lane.outcome import (
@@ -20,9 +20,11 @@ from laned.lane.payment import Attempt, PaymentState, Problem
 from laned.lane.state import Phase, Verdict
 from laned.lane.turn import Turn
 from laned.nexo.messages import (
+    NO_SESSION,
     Category,
     ErrorCondition,
     Header,
+    PaymentResponse,
     Result,
     ReversalResponse,
 )
@@ -30,8 +32,8 @@ from laned.nexo.messages import (
 BUSY_FOR = 30.0  # seconds for which a refused attempt is followed by another
 SESSIONS_MISSING = 2  # logins for the sake of one payment
 FOREIGN_ANSWER = "ForeignAnswer"
+NOT_SENT = "NotSent"
 WRONG_ANSWERS = frozenset({FOREIGN_ANSWER, FOREIGN_TRANSACTION, UNKNOWN_RESULT, AMOUNT_MISMATCH})
-NO_SESSION = frozenset({ErrorCondition.NOT_ALLOWED, ErrorCondition.LOGGED_OUT})
 REFUSED = NO_SESSION | {ErrorCondition.BUSY}
 
 
@@ -82,7 +84,7 @@ def _overrule(
     message = f"was resolved {payment.state}; the terminal's own answer came later"
     if why is not None:
         message += f": {why.condition} {why.message}".rstrip()
-    turn.change_resolved(payment, error=Problem("LateAnswer", message), **said)
+    turn.change_resolved(payment, **{**said, "error": Problem("LateAnswer", message)})
 
 
 def take(
@@ -106,6 +108,9 @@ def take(
         status.runs(turn)
     elif failed and condition in REFUSED:
         refused(turn, str(condition), response.response.additional_response)
+        return
+    elif isinstance(response, PaymentResponse) and signature.missing(turn, response):
+        signature.ask(turn, response)
         return
     else:
         conclude(turn, response)
@@ -165,10 +170,16 @@ def refused(turn: Turn, condition: str, message: str) -> None:
 
 
 def attempt_not_sent(turn: Turn, event: AttemptNotSent) -> None:
-    """The connection could not be made: certainly nothing happened (money rule 3)."""
+    """The connection could not be made: certainly nothing happened (money rule 3).
+
+    The reversal of a payment that nobody has signed for is tried again: no till would ask for it.
+    """
     if event.service_id == turn.attempt.service_id:
-        turn.change(logged_in=False)
-        did_not_happen(turn, Problem("NotSent", event.reason))
+        turn.change(logged_in=False, post_open=False)
+        if turn.state.reversing and not turn.payment.approved:
+            refused(turn, NOT_SENT, event.reason)
+            return
+        did_not_happen(turn, Problem(NOT_SENT, event.reason))
         if turn.state.phase is Phase.OFFLINE:
             session.go_offline(turn, "unreachable")
 

@@ -1,19 +1,19 @@
 """The login session: Login, Logout, and the orderly stop. Source: protocol, section Session."""
 
+import zlib
+
 from laned import __version__
-from laned.lane.effects import Acknowledged, ForeignSeen, Surveyed, TerminalSeen
+from laned.lane import addresses, maintenance
+from laned.lane.effects import TerminalSeen
 from laned.lane.events import (
-    JournalAcknowledged,
     LoginAnswered,
     LoginFailed,
     LogoutAsked,
     LogoutEnded,
-    StatusAnswered,
-    StatusFailed,
     StopAsked,
     TimePassed,
 )
-from laned.lane.state import Phase, Shown, Terminal
+from laned.lane.state import MAINTENANCE, Phase, Shown, Terminal
 from laned.lane.turn import Turn
 from laned.nexo.messages import (
     DEFAULT_INTEGRATION,
@@ -22,80 +22,36 @@ from laned.nexo.messages import (
     ErrorCondition,
     LoginRequest,
     LogoutRequest,
-    PaymentResponse,
-    ReversalResponse,
-    TransactionStatusRequest,
 )
 
 OTHER_TERMINAL = "other_terminal"
+UNREACHABLE = "unreachable"
 BACKOFF_LIMIT = 30.0  # seconds between two Logins at the most
+JITTER = 0.25  # of a back-off, so that a shop's lanes do not all call at the same time
+# A Login resets whoever is there, and this one is somebody else's.
+OTHER_TERMINAL_INTERVAL = 300.0
+LOGOUT_FOR = 30.0  # seconds for which a Logout that the terminal is too busy for is sent again
 
-
-def survey(turn: Turn, _: object = None) -> None:
-    """A new journal: ask for the terminal's last transaction before any Login (money rule 11).
-
-    A Login would reset a terminal that may still be at work on a payment of the lost journal.
-    """
-    timeout = turn.state.config.terminal.status_timeout
-    asking = turn.send(Category.TRANSACTION_STATUS, TransactionStatusRequest(), timeout=timeout)
-    turn.change(asking=asking, ask_at=None)
-
-
-def survey_due(turn: Turn, _: TimePassed) -> None:
-    """Ask (again)."""
-    if turn.state.ask_at is not None and turn.now.monotonic >= turn.state.ask_at:
-        survey(turn)
-
-
-def surveyed(turn: Turn, event: StatusAnswered) -> None:
-    """Any answer but Busy ends the survey; a transaction is noted as foreign."""
-    if event.service_id != turn.state.asking:
-        return
-    condition, repeated = event.response.response.error_condition, event.response.repeated
-    if condition in (ErrorCondition.BUSY, ErrorCondition.IN_PROGRESS):
-        turn.change(reason="terminal_busy")
-        survey_later(turn)
-        return
-    if repeated is not None and isinstance(repeated.body, PaymentResponse | ReversalResponse):
-        turn.record(foreign(turn, repeated.header.service_id or "", repeated.body))
-    turn.record(Surveyed())
-    turn.change(asking=None)
-    log_in(turn)
-
-
-def survey_failed(turn: Turn, event: StatusFailed) -> None:
-    """The terminal does not answer."""
-    if event.service_id == turn.state.asking:
-        turn.change(reason="unreachable")
-        survey_later(turn)
-
-
-def survey_later(turn: Turn) -> None:
-    """Ask again, each time twice as late."""
-    first = turn.state.config.terminal.retry_interval
-    wait = min(max(turn.state.login_backoff, first), BACKOFF_LIMIT)
-    turn.change(asking=None, ask_at=turn.now.monotonic + wait, login_backoff=wait * 2)
-
-
-def foreign(
-    turn: Turn, service_id: str, response: PaymentResponse | ReversalResponse
-) -> ForeignSeen:
-    """A transaction of the terminal that is in no payment of this journal."""
-    poi = response.poi_transaction
-    return ForeignSeen(
-        seen_at=turn.utc,
-        serial=turn.state.terminal.serial_number,
-        service_id=service_id,
-        poi_transaction=poi.transaction_id if poi else None,
-        response=response,
-    )
+# -- Login --------------------------------------------------------------------------------------
 
 
 def log_in(turn: Turn, _: object = None) -> None:
     """Send a Login. Only ever called while nothing is unfinished (money rule 5)."""
     assert turn.state.payment is None
+    if not (turn.state.login_to or turn.state.terminal.address):
+        turn.change(phase=Phase.OFFLINE, reason=addresses.NO_ADDRESS, login_at=None)
+        return
+    reason = (
+        turn.state.reason if turn.state.login_backoff else ""
+    )  # of the try before, if it failed
     _send_login(turn)
-    turn.change(phase=Phase.LOGGING_IN, reason="", login_at=None)
+    turn.change(phase=Phase.LOGGING_IN, reason=reason, login_at=None, upkeep_at=None, asking=None)
+
+
+def log_in_by_hand(turn: Turn, _: object = None) -> None:
+    """A person wants a session now."""
+    turn.change(login_backoff=0.0)
+    log_in(turn)
 
 
 def log_in_again(turn: Turn) -> None:
@@ -105,6 +61,7 @@ def log_in_again(turn: Turn) -> None:
     """
     if not turn.attempt.session_lost:
         turn.change_attempt(session_lost=True)
+    turn.change(login_to="")
     _send_login(turn)
     turn.change(phase=Phase.RELOGIN, ask_at=None, abort_at=None, retry_at=None)
 
@@ -120,26 +77,40 @@ def _send_login(turn: Turn) -> None:
         software_version=__version__,
         capabilities=LIGHT_INTEGRATION if light else DEFAULT_INTEGRATION,
     )
-    turn.send(Category.LOGIN, request, timeout=config.terminal.status_timeout)
+    timeout = config.terminal.status_timeout
+    turn.send(Category.LOGIN, request, timeout=timeout, address=turn.state.login_to)
     turn.change(logged_in=False)
 
 
 def admitted(turn: Turn, event: LoginAnswered) -> str:
     """Take in a LoginResponse; the reason why it gives no session, or ""."""
-    response = event.response
+    response, state = event.response, turn.state
     if not response.response.success:
         return response.response.error_condition or "login_refused"
-    attempt = turn.state.attempt
-    for wanted in (turn.state.config.terminal.serial, attempt.serial if attempt else ""):
+    attempt, elsewhere = state.attempt, addresses.elsewhere(state)
+    for wanted in (
+        state.config.terminal.serial,
+        attempt.serial if attempt else "",
+        addresses.known_serial(state) if elsewhere else "",
+    ):
         if wanted and response.serial_number != wanted:
-            return OTHER_TERMINAL
+            # somebody announced it: that a stranger answers there says nothing of our terminal
+            return UNREACHABLE if elsewhere and state.terminal.address else OTHER_TERMINAL
     terminal = Terminal(
-        address=turn.state.terminal.address,
+        address=state.login_to or state.terminal.address,
         serial_number=response.serial_number,
         software=response.software,
     )
-    turn.change(terminal=terminal, logged_in=True, login_backoff=0.0, shown=Shown(()))
-    turn.record(TerminalSeen(terminal.address, terminal.serial_number))
+    turn.change(
+        terminal=terminal,
+        remembered=terminal.serial_number,
+        login_to="",
+        logged_in=True,
+        login_backoff=0.0,
+        shown=Shown(()),
+    )
+    configured = state.config.terminal.address
+    turn.record(TerminalSeen(terminal.address, terminal.serial_number, configured))
     return ""
 
 
@@ -151,7 +122,7 @@ def logged_in(turn: Turn, event: LoginAnswered) -> None:
     elif reason:
         go_offline(turn, reason)
     else:
-        turn.change(phase=Phase.READY)
+        ready(turn)
 
 
 def login_failed(turn: Turn, event: LoginFailed) -> None:
@@ -159,75 +130,142 @@ def login_failed(turn: Turn, event: LoginFailed) -> None:
     if turn.state.stopping:
         leave(turn)
     else:
-        go_offline(turn, "unreachable")
+        go_offline(turn, UNREACHABLE)
+
+
+def ready(turn: Turn) -> None:
+    """There is a session, and nothing is unfinished."""
+    turn.change(phase=Phase.READY, reason="", idle_since=turn.now.monotonic)
+    if maintenance.due(turn):
+        log_out_for_maintenance(turn)
+    else:
+        maintenance.look_again(turn)
 
 
 def go_offline(turn: Turn, reason: str) -> None:
-    """No session: try a Login later, each time twice as late."""
-    first = turn.state.config.terminal.retry_interval
-    wait = min(max(turn.state.login_backoff, first), BACKOFF_LIMIT)
+    """No session: try a Login later, each time twice as late, at one address after the other."""
+    if reason in (UNREACHABLE, OTHER_TERMINAL):
+        addresses.after_failure(turn)
+    wait = back_off(turn)
+    if reason == OTHER_TERMINAL and not addresses.elsewhere(turn.state):
+        wait = OTHER_TERMINAL_INTERVAL
     turn.change(
         phase=Phase.OFFLINE,
         reason=reason,
         logged_in=False,
+        asking=None,
         login_at=turn.now.monotonic + wait,
-        login_backoff=wait * 2,
     )
 
 
-def login_due(turn: Turn, _: TimePassed) -> None:
+def back_off(turn: Turn) -> float:
+    """Seconds to wait now; each time twice as long, a little less by chance."""
+    first = turn.state.config.terminal.retry_interval
+    wait = min(max(turn.state.login_backoff, first), BACKOFF_LIMIT)
+    turn.change(login_backoff=wait * 2)
+    chance = zlib.crc32(turn.now.token.encode()) / 2**32
+    return wait * (1 - JITTER * chance)
+
+
+def login_due(turn: Turn, _: TimePassed | None = None) -> None:
     """Try the Login that the lane waited for."""
     if turn.state.login_at is not None and turn.now.monotonic >= turn.state.login_at:
         log_in(turn)
 
 
+# -- Logout -------------------------------------------------------------------------------------
+
+
 def log_out(turn: Turn, event: LogoutAsked) -> None:
     """Log out because a person wants it."""
-    _send_logout(turn, maintenance=event.maintenance)
-    turn.change(reason="maintenance" if event.maintenance else "by_hand")
+    turn.change(reason=MAINTENANCE if event.maintenance else "by_hand")
+    _begin_logout(turn)
 
 
-def _send_logout(turn: Turn, *, maintenance: bool) -> None:
-    request = LogoutRequest(maintenance_allowed=maintenance)
+def log_out_for_maintenance(turn: Turn) -> None:
+    """Log out so that the terminal can maintain itself."""
+    turn.change(reason=MAINTENANCE)
+    _begin_logout(turn)
+
+
+def _begin_logout(turn: Turn) -> None:
+    turn.change(phase=Phase.LOGGING_OUT, asking=None, give_up_at=turn.now.monotonic + LOGOUT_FOR)
+    _send_logout(turn)
+
+
+def _send_logout(turn: Turn) -> None:
+    request = LogoutRequest(maintenance_allowed=_for_maintenance(turn))
     turn.send(Category.LOGOUT, request, timeout=turn.state.config.terminal.status_timeout)
-    turn.change(phase=Phase.LOGGING_OUT, logged_in=False)
+    turn.change(logged_in=False, logout_at=None)
+
+
+def _for_maintenance(turn: Turn) -> bool:
+    return turn.state.reason == MAINTENANCE and not turn.state.stopping
+
+
+def logout_due(turn: Turn, _: TimePassed) -> None:
+    """Send the Logout again that the terminal was too busy for."""
+    if turn.state.logout_at is not None and turn.now.monotonic >= turn.state.logout_at:
+        _send_logout(turn)
 
 
 def logged_out(turn: Turn, event: LogoutEnded) -> None:
-    """The Logout is over; whether it was answered makes no difference to what laned does."""
-    turn.change(phase=Phase.STOPPED if turn.state.stopping else Phase.LOGGED_OUT)
+    """The Logout is over, or is sent again because the terminal was busy.
+
+    Also if it did not answer and is to maintain itself: it may not have heard that it is allowed.
+    Otherwise an answer makes no difference to what laned does.
+    """
+    busy = event.response is not None and (
+        event.response.response.error_condition == ErrorCondition.BUSY
+    )
+    unheard = event.response is None and _for_maintenance(turn)
+    give_up_at = turn.state.give_up_at
+    if (busy or unheard) and give_up_at is not None and turn.now.monotonic < give_up_at:
+        interval = turn.state.config.terminal.retry_interval
+        turn.change(logout_at=turn.now.monotonic + interval)
+        return
+    turn.change(give_up_at=None)
+    if turn.state.stopping:
+        turn.change(phase=Phase.STOPPED)
+    elif busy:
+        go_offline(turn, ErrorCondition.BUSY)
+    else:
+        stay_out(turn)
 
 
 def stay_logged_out(turn: Turn, event: LogoutAsked) -> None:
     """There is no session to end; only do not make a new one."""
-    turn.change(
-        phase=Phase.LOGGED_OUT,
-        reason="maintenance" if event.maintenance else "by_hand",
-        login_at=None,
-    )
+    turn.change(reason=MAINTENANCE if event.maintenance else "by_hand")
+    stay_out(turn)
+
+
+def stay_out(turn: Turn) -> None:
+    """Log in again only when somebody wants it, or the maintenance is over."""
+    turn.change(phase=Phase.LOGGED_OUT, login_at=None, login_backoff=0.0, login_to="")
+    if turn.state.reason == MAINTENANCE:
+        maintenance.began(turn)
+    maintenance.look_again(turn)
+
+
+# -- Stop ---------------------------------------------------------------------------------------
 
 
 def leave(turn: Turn, _: StopAsked | None = None) -> None:
     """Stop with nothing unfinished: log out first where there is a session (money rule 12)."""
     turn.change(stopping=True, login_at=None)
     if turn.state.logged_in:
-        _send_logout(turn, maintenance=False)
+        _begin_logout(turn)
     else:
         turn.change(phase=Phase.STOPPED, reason="stopped")
 
 
 def leave_soon(turn: Turn, _: StopAsked) -> None:
-    """Stop as soon as the Login or Logout that is out is over."""
+    """Stop as soon as the request that is out is over."""
     turn.change(stopping=True)
+    if turn.state.logout_at is not None:
+        turn.change(logout_at=turn.now.monotonic)
 
 
 def leave_to_the_terminal(turn: Turn, _: StopAsked) -> None:
     """Stop in the middle of a payment: no Abort, no Logout; the next start asks (money rule 12)."""
     turn.change(stopping=True, phase=Phase.STOPPED, reason="stopped", ask_at=None, abort_at=None)
-
-
-def acknowledged(turn: Turn, _: JournalAcknowledged) -> None:
-    """Payments may be taken again."""
-    if turn.state.journal == "new":
-        turn.change(journal="ok")
-        turn.record(Acknowledged())

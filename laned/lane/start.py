@@ -6,12 +6,14 @@ import msgspec
 from msgspec import Struct
 
 from laned.config import Config
+from laned.lane import outcome, signature
 from laned.lane.abort import ABORTS
+from laned.lane.addresses import NO_ADDRESS
 from laned.lane.effects import PaymentChanged, Record
 from laned.lane.events import Moment
 from laned.lane.payment import Attempt, Payment, PaymentState, Problem
-from laned.lane.state import LaneState, Phase, ServiceIDs, Terminal
-from laned.lane.turn import Step
+from laned.lane.state import LaneState, Phase, ServiceIDs, Terminal, Upkeep
+from laned.lane.turn import Step, Turn
 
 
 class Past(Struct, frozen=True, kw_only=True):
@@ -19,7 +21,8 @@ class Past(Struct, frozen=True, kw_only=True):
 
     `surveyed`: whether the terminal's last transaction was asked for when the journal was new.
     `journal`: ok, new (in place of a lost one, and nobody has acknowledged it), or why it cannot be
-    used: full, read_only, corrupt.
+    used: full, read_only, corrupt. `address` and `serial` are those of the terminal that logged the
+    lane in last, while terminal.address was `configured`.
     """
 
     next_service_id: int
@@ -27,10 +30,15 @@ class Past(Struct, frozen=True, kw_only=True):
     journal: str = "ok"
     payment: Payment | None = None
     attempt: Attempt | None = None
+    address: str = ""
+    serial: str = ""
+    configured: str = ""
 
 
 def start(config: Config, past: Past, now: Moment) -> Step:
     """The first state of a life, and what has to be recorded before anybody is told of it.
+
+    A payment that is charged and waits for its signature waits again.
 
     A payment that was still pending ends `aborted`: nothing was sent. One whose newest attempt the
     terminal itself refused ends `failed`, and such a reversal `refused`. One that has any other
@@ -44,7 +52,9 @@ def start(config: Config, past: Past, now: Moment) -> Step:
         reason="starting",
         since=utc,
         service_ids=ServiceIDs(past.next_service_id, past.next_service_id),
-        terminal=Terminal(address=config.terminal.address),
+        terminal=Terminal(address=_address(config, past)),
+        remembered=past.serial,
+        upkeep=Upkeep(born_at=now.monotonic),
         login_at=now.monotonic,
         journal=past.journal,
     )
@@ -53,12 +63,18 @@ def start(config: Config, past: Past, now: Moment) -> Step:
         return Step(state=broken)
     payment = past.payment
     if payment is None and not past.surveyed:
-        survey = msgspec.structs.replace(
-            state, phase=Phase.SURVEY, login_at=None, ask_at=now.monotonic
-        )
-        return Step(state=survey)
+        turn = Turn(state, now)
+        turn.change(phase=Phase.SURVEY, login_at=None, ask_at=now.monotonic)
+        if not state.terminal.address:
+            turn.change(ask_at=None, reason=NO_ADDRESS)
+        return Step(state=turn.state)
     if payment is None:
         return Step(state=state)
+    if payment.unsigned:
+        turn = Turn(state, now)
+        turn.change(reason="", payment=payment, attempt=past.attempt, sent=True)
+        signature.ask_again(turn)
+        return Step(state=turn.state, effects=tuple(turn.effects))
     if past.attempt is None or past.attempt.refused is not None:
         ended = msgspec.structs.replace(_ended(payment, past.attempt), updated_at=utc)
         state = msgspec.structs.replace(state, settled=ended)
@@ -77,6 +93,13 @@ def start(config: Config, past: Past, now: Moment) -> Step:
     return Step(state=doubt)
 
 
+def _address(config: Config, past: Past) -> str:
+    """Where the terminal was last, unless the file has named another address since."""
+    if past.address and past.configured == config.terminal.address:
+        return past.address
+    return config.terminal.address if config.terminal.host_port is not None else ""
+
+
 def _ended(payment: Payment, attempt: Attempt | None) -> Payment:
     """The payment as it ends when nothing of it is at the terminal."""
     if attempt is None:
@@ -85,5 +108,4 @@ def _ended(payment: Payment, attempt: Attempt | None) -> Payment:
     error = Problem(attempt.refused or "", "the daemon stopped between two attempts")
     if payment.reversal is None:
         return msgspec.structs.replace(payment, state=PaymentState.FAILED, error=error)
-    reversal = msgspec.structs.replace(payment.reversal, state="refused", error=error)
-    return msgspec.structs.replace(payment, reversal=reversal)
+    return msgspec.structs.replace(payment, **outcome.reversal_told(payment, error, None))

@@ -8,7 +8,9 @@ from msgspec import Struct
 
 from laned.config import Config
 from laned.lane.payment import Attempt, Order, Payment, ReversalOrder
+from laned.nexo.messages import ErrorCondition
 
+MAINTENANCE = "maintenance"  # the reason of a Logout that lets the terminal update itself
 SERVICE_ID_LIMIT = 10_000_000_000  # ten digits: the header's limit
 SERVICE_ID_BLOCK = 100  # ServiceIDs reserved by one write to the journal
 
@@ -19,13 +21,15 @@ class Phase(StrEnum):
     OFFLINE = "offline"  # no session; a Login is tried at `login_at`
     LOGGING_IN = "logging_in"  # a Login is out, nothing is unfinished
     READY = "ready"  # a session, nothing to do
-    LOGGING_OUT = "logging_out"  # a Logout is out
-    LOGGED_OUT = "logged_out"  # logged out by hand, until somebody logs in
+    LOGGING_OUT = "logging_out"  # a Logout is out, or is sent again at `logout_at`
+    LOGGED_OUT = "logged_out"  # by hand, until somebody logs in; for maintenance, until it is over
+    UPDATING = "updating"  # the terminal is asked to look for updates
     PENDING = "pending"  # a payment waits for its confirmation, nothing was sent
     PAYING = "paying"  # a PaymentRequest is out
     RETRYING = "retrying"  # the newest attempt was refused, the next one waits
     DOUBT = "doubt"  # an attempt may have been done; TransactionStatus asks
     RELOGIN = "relogin"  # a Login is out because a TransactionStatus said there is no session
+    SIGNING = "signing"  # light integration: charged, a person says whether the signature is good
     SURVEY = "survey"  # a new journal: the terminal is asked for its last transaction first
     BROKEN = "broken"  # the journal cannot be used: nothing is sent, payments are refused
     STOPPED = "stopped"  # nothing more is sent; the daemon may end
@@ -59,6 +63,19 @@ class Shown(Struct, frozen=True):
 
 PromptKind = Literal["signature", "payment"]
 AnsweredBy = Literal["button", "till", "timeout", "terminal"]
+
+
+class Upkeep(Struct, frozen=True, kw_only=True):
+    """What the lane knows of the terminal's maintenance; monotonic seconds.
+
+    `born_at`: when this life began; `began_at`: when the terminal was last logged out for
+    maintenance. `wanted`: it asked for maintenance; `over`: it said that the maintenance is over.
+    """
+
+    born_at: float
+    began_at: float | None = None
+    wanted: bool = False
+    over: bool = False
 
 
 class Prompt(Struct, frozen=True, kw_only=True):
@@ -107,6 +124,7 @@ class LaneState(Struct, frozen=True, kw_only=True):
     service_ids: ServiceIDs
     terminal: Terminal
     since: datetime
+    upkeep: Upkeep
     reason: str = ""
     journal: str = "ok"
     hardware: Hardware = Hardware()
@@ -118,6 +136,7 @@ class LaneState(Struct, frozen=True, kw_only=True):
     attempt: Attempt | None = None
     sent: bool = False  # the attempt's last byte has left
     post_open: bool = False  # the attempt's own connection may still bring its answer
+    login_out: bool = False  # SIGNING: the Login of RELOGIN, which it was in before, is still out
     running: bool = True  # the terminal said so last, or has not been silent yet
     asking: str | None = None  # ServiceID of the TransactionStatus that is out
     ask_for_last: bool = False  # the next question is what the terminal's last transaction was
@@ -137,18 +156,36 @@ class LaneState(Struct, frozen=True, kw_only=True):
     logged_in: bool = False  # a Login of this run succeeded, and nothing said otherwise since
     stopping: bool = False
     login_backoff: float = 0.0  # seconds to the next Login after the one that fails now
+    login_to: str = ""  # the address of the next Login, or of the one that is out
+    updated: str = ""  # what the terminal answered when it was asked to look for updates
+
+    # where else the terminal may be (`laned.lane.addresses`)
+    remembered: str = ""  # serial number of the terminal that logged this lane in last
+    candidates: tuple[str, ...] = ()  # addresses that were announced, the newest first
+    learn_until: float = 0.0  # until then a first address may come from anyone
 
     # what the lane waits for
     login_at: float | None = None
+    logout_at: float | None = None
+    upkeep_at: float | None = None  # READY: maintenance may be due; LOGGED_OUT: over
     ask_at: float | None = None
     abort_at: float | None = None
     retry_at: float | None = None
-    give_up_at: float | None = None  # no further attempt from then on
+    give_up_at: float | None = None  # no further attempt, or Logout, from then on
+    idle_since: float = 0.0  # READY since then
 
     @property
     def wake_at(self) -> float | None:
         """When the next TimePassed is due, in monotonic seconds; None: only an event matters."""
-        times = (self.login_at, self.ask_at, self.abort_at, self.retry_at, self.prompt_deadline)
+        times = (
+            self.login_at,
+            self.logout_at,
+            self.upkeep_at if self.phase in (Phase.READY, Phase.LOGGED_OUT) else None,
+            self.ask_at,
+            self.abort_at,
+            self.retry_at,
+            self.prompt_deadline,
+        )
         return min((time for time in times if time is not None), default=None)
 
     @property
@@ -175,12 +212,14 @@ class LaneState(Struct, frozen=True, kw_only=True):
     def session(self) -> SessionState:
         """The session's state as the till sees it."""
         match self.phase:
+            case Phase.OFFLINE | Phase.LOGGING_IN if self.reason == ErrorCondition.BUSY:
+                return SessionState.BUSY
             case Phase.OFFLINE | Phase.SURVEY | Phase.BROKEN | Phase.STOPPED:
                 return SessionState.OFFLINE
-            case Phase.LOGGING_IN:
-                return SessionState.LOGGING_IN
+            case Phase.LOGGING_IN:  # with a reason: one of many tries, told once
+                return SessionState.OFFLINE if self.reason else SessionState.LOGGING_IN
             case Phase.LOGGED_OUT:
-                maintenance = self.reason == "maintenance"
+                maintenance = self.reason == MAINTENANCE
                 return SessionState.MAINTENANCE if maintenance else SessionState.LOGGED_OUT
             case Phase.READY | Phase.PENDING:
                 return SessionState.READY

@@ -57,7 +57,9 @@ def not_known(turn: Turn, error: Problem | None = None) -> None:
     if reversal is not None:
         told = msgspec.structs.replace(reversal, state="unknown", error=error or reversal.error)
         if told != reversal:
-            turn.change_payment(reversal=told)
+            stands = turn.payment.approved  # else it was never approved: money rule 9
+            state = PaymentState.APPROVED if stands else PaymentState.UNKNOWN
+            turn.change_payment(reversal=told, state=state)
         return
     error = error or turn.payment.error
     if not turn.state.unknown or error != turn.payment.error:
@@ -76,6 +78,10 @@ def processing(turn: Turn) -> None:
         return
     reversal = turn.payment.reversal
     if reversal is not None:
-        turn.change_payment(reversal=msgspec.structs.replace(reversal, state="processing"))
+        stands = turn.payment.approved
+        turn.change_payment(
+            reversal=msgspec.structs.replace(reversal, state="processing"),
+            state=PaymentState.APPROVED if stands else PaymentState.PROCESSING,
+        )
     else:
         turn.change_payment(state=PaymentState.PROCESSING)

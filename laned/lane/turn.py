@@ -127,8 +127,9 @@ class Turn:
         timeout: float,
         service_id: str | None = None,
         attempt: Attempt | None = None,
+        address: str = "",
     ) -> str:
-        """Send a request and return its ServiceID.
+        """Send a request and return its ServiceID; to `address`, by default the terminal's present.
 
         With `attempt` it goes where that attempt went and under its SaleID and POIID, whatever the
         configuration says now (money rule 3).
@@ -141,7 +142,7 @@ class Turn:
             sale_id=attempt.sale_id if attempt else terminal.sale_id,
             poi_id=attempt.poi_id if attempt else terminal.poi_id,
         )
-        address = attempt.address if attempt else self.state.terminal.address
+        address = attempt.address if attempt else address or self.state.terminal.address
         self.effects.append(Send(Message(header, body), address, timeout))
         return service_id
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from laned import __version__
 from laned.lane.state import (
+    MAINTENANCE,
     AnsweredBy,
     Hardware,
     LaneState,
@@ -17,6 +18,9 @@ from laned.lane.state import (
     Terminal,
 )
 from laned.lane.texts import TEXTS, Text
+from laned.nexo.messages import ErrorCondition
+
+_PASSING = ("", "starting", ErrorCondition.BUSY)  # reasons for which a session is soon there
 
 
 class SessionView(Struct, frozen=True, kw_only=True):
@@ -111,23 +115,23 @@ def own_text(state: LaneState) -> Text | None:
     session.
     """
     match state.phase:
-        case Phase.OFFLINE:
-            return "please_wait" if state.reason == "starting" else "offline"
+        case Phase.OFFLINE | Phase.LOGGING_IN:
+            return "please_wait" if state.reason in _PASSING else "offline"
         case Phase.SURVEY:
             if state.reason == "terminal_busy":  # with a payment of the journal that was lost
                 return "checking"
             return "offline" if state.reason == "unreachable" else "please_wait"
         case Phase.BROKEN:
             return "out_of_service"
-        case Phase.LOGGING_IN:
-            return "please_wait"
         case Phase.LOGGING_OUT | Phase.LOGGED_OUT:
-            return "maintenance" if state.reason == "maintenance" else "closed"
+            return "maintenance" if state.reason == MAINTENANCE else "closed"
         case Phase.STOPPED:
             return "out_of_service"
         case Phase.PENDING:
             assert state.payment is not None
             return "refund_question" if state.payment.type == "refund" else "pay_question"
+        case Phase.SIGNING:
+            return "signature_question"
         case _ if state.prompt is not None:
             return None
         case Phase.DOUBT | Phase.RELOGIN if _in_doubt(state):
@@ -138,6 +142,8 @@ def own_text(state: LaneState) -> Text | None:
             return "out_of_service"  # until a person has acknowledged it
         case Phase.READY:
             return None if state.shown.lines else "welcome"
+        case Phase.PAYING if state.config.lane.mode == "light" and not state.reversing:
+            return "see_terminal"
         case _:
             return None if state.shown.lines else "please_wait"
 

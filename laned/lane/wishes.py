@@ -1,6 +1,6 @@
 """What people want: tills by the API, customers and attendants by the buttons."""
 
-from laned.lane import abort, attempts, outcome, prompts
+from laned.lane import abort, attempts, outcome, prompts, signature
 from laned.lane.buttons import Meaning, meaning
 from laned.lane.events import AbortAsked, ButtonPressed, ConfirmAsked, PaymentAsked, PromptAnswered
 from laned.lane.state import AnsweredBy, Phase
@@ -27,9 +27,9 @@ def button_pressed(turn: Turn, event: ButtonPressed) -> None:
         case Meaning.ABORT:
             abort.request_abort(turn)
         case Meaning.APPROVE:
-            prompts.close(turn, answer=True, by="button")
+            signature.answer(turn, approved=True, by="button")
         case Meaning.DECLINE:
-            prompts.close(turn, answer=False, by="button")
+            signature.answer(turn, approved=False, by="button")
         case None:
             pass
 
@@ -40,7 +40,7 @@ def prompt_answered(turn: Turn, event: PromptAnswered) -> None:
     if prompt is None or prompt.id != event.prompt_id:
         turn.refuse("prompt_closed", f"prompt {event.prompt_id} is not open")
     elif prompt.kind == "signature":
-        prompts.close(turn, event.confirmed, "till")
+        signature.answer(turn, approved=event.confirmed, by="till")
     elif event.confirmed:
         _start(turn, "till")
     else:
@@ -63,7 +63,7 @@ def abort_asked(turn: Turn, event: AbortAsked) -> None:
     elif turn.state.phase is Phase.PENDING:
         _cancel(turn, "till")
     elif prompt is not None and prompt.kind == "signature":
-        prompts.close(turn, answer=False, by="till")
+        signature.answer(turn, approved=False, by="till")
     else:
         abort.request_abort(turn)
 

@@ -65,6 +65,10 @@ class ErrorCondition(StrEnum):
     WRONG_PIN = "WrongPIN"
 
 
+NO_SESSION = frozenset({ErrorCondition.NOT_ALLOWED, ErrorCondition.LOGGED_OUT})
+"""What a request without a session is answered with."""
+
+
 class Response(Struct, frozen=True, kw_only=True):
     """Response: the outcome that every response body carries."""
 

@@ -19,11 +19,12 @@ from laned.asgi import (
     respond,
     stream_events,
 )
-from laned.config import Config
 from laned.journal import AnyJournal, JournalError, Stored
 from laned.lane import events as ev
 from laned.lane import views
+from laned.lane.addresses import LEARN_FOR, NO_ADDRESS
 from laned.lane.payment import Payment, PaymentState
+from laned.lane.session import UNREACHABLE
 from laned.lane.state import LaneState, Phase
 from laned.lane.turn import Refusal
 from laned.offload import Offload
@@ -66,7 +67,6 @@ class TillAPI:
     def __init__(
         self,
         runner: Runner,
-        config: Config,
         *,
         journal: AnyJournal,
         offload: Offload,
@@ -76,7 +76,6 @@ class TillAPI:
         stop: trio.Event,
     ) -> None:
         self._runner = runner
-        self._config = config
         self._journal = journal
         self._offload = offload
         self._panel = panel
@@ -97,6 +96,8 @@ class TillAPI:
             "prompt": self._prompt,
             "login": self._login,
             "logout": self._logout,
+            "learn": self._learn,
+            "update": self._update,
             "display": self._display,
             "press": self._press,
             "openapi": self._the_openapi,
@@ -202,8 +203,9 @@ class TillAPI:
     # -- Payments
 
     async def _put_payment(self, asked: Request) -> Answer:
-        order = bodies.order(asked.name, bodies.read(asked.body, bodies.PaymentBody), self._config)
-        problem = bodies.too_much(order, self._config)
+        config = self._runner.state.config
+        order = bodies.order(asked.name, bodies.read(asked.body, bodies.PaymentBody), config)
+        problem = bodies.too_much(order, config)
         if problem is not None and await self._stored(order.id) is None:
             raise problem
         handled = await self._runner.handle(ev.PaymentAsked(order))
@@ -309,7 +311,7 @@ class TillAPI:
         state = await self._runner.until(
             lambda state: state if state.phase is not Phase.LOGGING_IN else None
         )
-        if state.phase is Phase.OFFLINE and state.reason == "unreachable":
+        if state.phase is Phase.OFFLINE and state.reason in (UNREACHABLE, NO_ADDRESS):
             raise ProblemError("terminal_unavailable", "the terminal does not answer")
         if state.phase is Phase.OFFLINE:
             raise ProblemError("terminal_refused", f"the terminal says {state.reason}")
@@ -321,6 +323,23 @@ class TillAPI:
         state = await self._runner.until(
             lambda state: state if state.phase is not Phase.LOGGING_OUT else None
         )
+        return answer(200, views.session(state))
+
+    async def _learn(self, asked: Request) -> Answer:
+        bodies.read(asked.body, bodies.RequestBody)
+        _granted(await self._runner.handle(ev.LearnAsked()))
+        return answer(200, {"seconds": LEARN_FOR})
+
+    async def _update(self, asked: Request) -> Answer:
+        bodies.read(asked.body, bodies.RequestBody)
+        _granted(await self._runner.handle(ev.UpdateAsked()))
+        state = await self._runner.until(
+            lambda state: state if state.phase is not Phase.UPDATING else None
+        )
+        if state.updated == UNREACHABLE:
+            raise ProblemError("terminal_unavailable", "the terminal does not answer")
+        if state.updated:
+            raise ProblemError("terminal_refused", f"the terminal says {state.updated}")
         return answer(200, views.session(state))
 
 

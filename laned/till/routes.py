@@ -26,6 +26,12 @@ class PromptAnswer(Struct, frozen=True):
     by: str
 
 
+class Learning(Struct, frozen=True):
+    """For so many seconds a first address may come from anywhere."""
+
+    seconds: float
+
+
 class Press(Struct, frozen=True):
     """A press of a virtual button that has begun."""
 
@@ -211,6 +217,24 @@ ROUTES: Final = (
         answers={200: views.SessionView},
         codes=("lane_busy", "terminal_unavailable", "journal_unavailable"),
         body=bodies.LogoutBody,
+    ),
+    Route(
+        name="learn",
+        method="POST",
+        template="/v1/session/learn",
+        summary="For 10 minutes the lane's first terminal may announce its address from anywhere.",
+        answers={200: Learning},
+        codes=("terminal_unavailable", "journal_unavailable"),
+        body=bodies.RequestBody,
+    ),
+    Route(
+        name="update",
+        method="POST",
+        template="/v1/terminal/update",
+        summary="Have the terminal look for updates.",
+        answers={200: views.SessionView},
+        codes=("lane_busy", "terminal_refused", "terminal_unavailable", "journal_unavailable"),
+        body=bodies.RequestBody,
     ),
     Route(
         name="display",

@@ -9,8 +9,10 @@ from onelane import SERIAL as SERIAL
 from onelane import Lane as Lane
 from onelane import asks as asks
 from onelane import configuration as configuration
+from onelane import light as light
 from onelane import login as login
 from onelane import order as order
+from onelane import receipt as receipt
 from onelane import replace as replace
 from onelane import shows as shows
 from onelane import with_approve_button as with_approve_button
@@ -45,10 +47,72 @@ def logging_out(config: Config | None = None) -> Lane:
     return ready(config).then(ev.LogoutAsked(maintenance=False))
 
 
+def logging_out_for_maintenance(config: Config | None = None) -> Lane:
+    return ready(config).then(ev.LogoutAsked(maintenance=True))
+
+
 def logged_out(config: Config | None = None) -> Lane:
-    lane = logging_out(config)
-    lane.do(ev.LogoutEnded(m.LogoutResponse(response=m.Response(result="Success"))))
-    return lane
+    return logging_out(config).then(logout())
+
+
+def in_maintenance(config: Config | None = None) -> Lane:
+    """LOGGED_OUT so that the terminal can maintain itself."""
+    return logging_out_for_maintenance(config).then(logout())
+
+
+def logout(condition: str | None = None) -> ev.LogoutEnded:
+    """An answer to a Logout."""
+    result = "Success" if condition is None else "Failure"
+    response = m.Response(result=result, error_condition=condition)
+    return ev.LogoutEnded(m.LogoutResponse(response=response))
+
+
+def logging_out_again(config: Config | None = None) -> Lane:
+    """LOGGING_OUT, the terminal was too busy for the first Logout."""
+    return logging_out(config).then(logout("Busy"))
+
+
+def unreachable(config: Config | None = None) -> Lane:
+    """OFFLINE, the terminal does not answer a Login."""
+    return logging_in(config).then(ev.LoginFailed("no answer"))
+
+
+def without_address(config: Config | None = None) -> Lane:
+    """OFFLINE, and nobody has said where the terminal is."""
+    config = config or configuration()
+    auto = replace(config, terminal=replace(config.terminal, address="auto"))
+    return offline(auto).then(ev.TimePassed())
+
+
+def checking(config: Config | None = None) -> Lane:
+    """READY, and the terminal is asked whether the session stands."""
+    return ready(config).then(ev.TerminalNotified(event="Initialised"))
+
+
+def wanted(config: Config | None = None) -> Lane:
+    """READY, and the terminal has asked for maintenance."""
+    return ready(config).then(ev.TerminalNotified(event="SaleAdmin", maintenance_required=True))
+
+
+def updating(config: Config | None = None) -> Lane:
+    return ready(config).then(ev.UpdateAsked())
+
+
+def signing(config: Config | None = None) -> Lane:
+    """SIGNING; where nobody may approve a signature, the till may."""
+    config = light(config)
+    if config.payment.signature == "decline":
+        config = replace(config, payment=replace(config.payment, signature="till"))
+    lane = paying(config)
+    return lane.then(lane.answered(receipts=(receipt(),)))
+
+
+def signing_with_a_login_out(config: Config | None = None) -> Lane:
+    """SIGNING; the terminal had said that there was no session."""
+    config = signing(config).config
+    lane = quiet(config)
+    lane.do(lane.status("NotAllowed"))
+    return lane.then(lane.answered(receipts=(receipt(),)))
 
 
 def pending(config: Config | None = None) -> Lane:
@@ -238,18 +302,31 @@ def survey(config: Config | None = None) -> Lane:
     return about_to_survey(config).then(ev.TimePassed())
 
 
+def survey_unreachable(config: Config | None = None) -> Lane:
+    lane = survey(config)
+    return lane.then(lane.silent())
+
+
 def broken(config: Config | None = None) -> Lane:
     return Lane(config, Past(next_service_id=1, journal="corrupt"))
 
 
-UNFINISHED = (Phase.PENDING, Phase.PAYING, Phase.RETRYING, Phase.DOUBT, Phase.RELOGIN)
+UNFINISHED = (
+    Phase.PENDING,
+    Phase.PAYING,
+    Phase.RETRYING,
+    Phase.DOUBT,
+    Phase.RELOGIN,
+    Phase.SIGNING,
+)
 
 MAKERS: dict[Phase, tuple[Make, ...]] = {
-    Phase.OFFLINE: (offline,),
+    Phase.OFFLINE: (offline, unreachable, without_address),
     Phase.LOGGING_IN: (logging_in,),
-    Phase.READY: (ready, approved, resolved),
-    Phase.LOGGING_OUT: (logging_out,),
-    Phase.LOGGED_OUT: (logged_out,),
+    Phase.READY: (ready, approved, resolved, checking, wanted),
+    Phase.LOGGING_OUT: (logging_out, logging_out_again, logging_out_for_maintenance),
+    Phase.LOGGED_OUT: (logged_out, in_maintenance),
+    Phase.UPDATING: (updating,),
     Phase.PENDING: (pending,),
     Phase.PAYING: (
         paying,
@@ -275,7 +352,8 @@ MAKERS: dict[Phase, tuple[Make, ...]] = {
         reversal_relogin,
         reversal_relogin_between,
     ),
-    Phase.SURVEY: (about_to_survey, survey),
+    Phase.SIGNING: (signing, signing_with_a_login_out),
+    Phase.SURVEY: (about_to_survey, survey, survey_unreachable),
     Phase.BROKEN: (broken,),
     Phase.STOPPED: (stopped, stopped_paying),
 }
@@ -285,6 +363,7 @@ def past_of(lane: Lane) -> Past:
     """What a crash now would leave behind, read from what was recorded."""
     payment, attempt, below = None, None, FIRST_SERVICE_ID
     surveyed, journal = lane.past.surveyed, lane.past.journal
+    seen = fx.TerminalSeen(lane.past.address, lane.past.serial, lane.past.configured)
     for entry in lane.entries:
         match entry:
             case fx.PaymentOpened(opened, _):
@@ -295,6 +374,8 @@ def past_of(lane: Lane) -> Past:
                 attempt = opened_attempt
             case fx.AttemptChanged(changed_attempt):
                 attempt = changed_attempt
+            case fx.TerminalSeen():
+                seen = entry
             case fx.ServiceIDsReserved(reserved):
                 below = reserved
             case fx.Surveyed():
@@ -308,6 +389,9 @@ def past_of(lane: Lane) -> Past:
         journal=journal,
         payment=payment,
         attempt=newest,
+        address=seen.address,
+        serial=seen.serial,
+        configured=seen.configured,
     )
 
 

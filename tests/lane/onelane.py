@@ -35,6 +35,12 @@ def with_approve_button(config: Config) -> Config:
     return replace(config, buttons=replace(config.buttons, approve=ButtonConfig(pin=5)))
 
 
+def light(config: Config | None = None) -> Config:
+    """The configuration in light integration."""
+    config = config or configuration()
+    return replace(config, lane=replace(config.lane, mode="light"))
+
+
 def replace(value: S, **changes: Any) -> S:
     """`msgspec.structs.replace`."""
     return msgspec.structs.replace(value, **changes)
@@ -254,6 +260,16 @@ class Lane:
 
     def silent(self) -> ev.StatusFailed:
         return ev.StatusFailed(self.asking(), "no answer")
+
+
+def receipt(*, signature: bool = True) -> m.Receipt:
+    """The merchant's receipt of a payment that a person has to sign, or not."""
+    return m.Receipt(
+        qualifier="CashierReceipt",
+        lines=("Signature:",),
+        data={"Merchant": {}},
+        signature_block=signature,
+    )
 
 
 def login(serial: str = SERIAL, condition: str | None = None) -> ev.LoginAnswered:

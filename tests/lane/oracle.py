@@ -84,7 +84,7 @@ class Oracle:
             self.attempts[service_id] = self.newest
         elif isinstance(send.message.body, m.TransactionStatusRequest):
             reference = send.message.body.reference
-            if reference is None and self.newest is not None:
+            if reference is None and self.newest is not None and not self.newest.over:
                 self.newest.questions.add(service_id)
                 self.newest.questions_for_last.add(service_id)
             elif reference is not None and reference.service_id in self.attempts:
@@ -183,6 +183,9 @@ class Oracle:
         if not all(attempt.refused for attempt in attempts[:-1]):
             return False
         final_failures = set(newest.failures)
+        taken_back = self._of(payment.id, reversal=True)
+        if taken_back and payment.signature == "declined" and state == "declined":
+            return newest.approved and taken_back[-1].approved  # light integration: money rule 9
         if final_failures and payment.signature == "declined" and state == "declined":
             return True  # whatever the terminal calls it
         match state:

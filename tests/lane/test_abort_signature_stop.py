@@ -325,6 +325,9 @@ def test_rule_12_stop(phase: Phase) -> None:
             assert lanes.past_of(lane).payment == payment
             continue
         assert lane.state.payment is None
+        if phase is Phase.UPDATING:
+            lane.do(ev.UpdateAnswered(None))
+            sent = [send.message.body for send in lane.sent_now(m.LogoutRequest)]
         assert bool(sent) is had_session
         if phase is Phase.PENDING:
             assert lane.ended()[0] == "aborted"

@@ -14,6 +14,7 @@ from laned.journal import JournalError
 from laned.lane import events as ev
 from laned.lane.answers import Lost, NotSent
 from laned.lane.payment import PaymentState
+from laned.lane.session import JITTER
 from laned.lane.state import LaneState, Phase
 from laned.nexo import messages as m
 from laned.runner import INBOX, LaneStopped
@@ -209,7 +210,9 @@ async def test_the_lane_wakes_when_something_is_due(path: Path, autojump_clock: 
         await trio.sleep(100)
         logins = [call.at for call in made.terminal.calls if call.kind == "Login"]
         gaps = [later - earlier for earlier, later in pairwise(logins)]
-        assert [round(gap, 6) for gap in gaps] == [2, 4, 8, 16, 30, 30]
+        for gap, longest in zip(gaps, [2, 4, 8, 16, 30, 30], strict=False):
+            assert (1 - JITTER) * longest <= gap <= longest
+        assert len(gaps) >= 6
         made.terminal.reachable = True
         await made.until(Phase.READY)
 

@@ -58,13 +58,6 @@ def test_the_display_speaks_its_own_language_or_the_lanes(language: Language) ->
 # -- Whose text, in each phase --------------------------------------------------------------------
 
 
-def maintenance(config: lanes.Config) -> Lane:
-    lane = lanes.ready(config)
-    lane.do(ev.LogoutAsked(maintenance=True))
-    lane.do(ev.LogoutEnded(None))
-    return lane
-
-
 def unreachable(config: lanes.Config) -> Lane:
     lane = lanes.logging_in(config)
     lane.do(ev.LoginFailed("no answer"))
@@ -90,7 +83,7 @@ OWN: list[tuple[Callable[[lanes.Config], Lane], str, bool, Icon]] = [
     (lanes.ready, "Welcome", False, NONE),
     (lanes.logging_out, "Closed", True, OFF),
     (lanes.logged_out, "Closed", True, OFF),
-    (maintenance, "Maintenance", True, WAIT),
+    (lanes.in_maintenance, "Maintenance", True, WAIT),
     (lanes.stopped, "Out of service", True, WARN),
     (lanes.stopped_paying, "Out of service", True, WARN),
     (lanes.pending, "Pay?", True, NONE),
@@ -227,7 +220,7 @@ def test_the_screen_that_stays() -> None:
         (lanes.unknown, "offline"),
         (lanes.relogin_between, "busy"),
         (lanes.logged_out, "logged_out"),
-        (maintenance, "maintenance"),
+        (lanes.in_maintenance, "maintenance"),
         (lanes.stopped, "offline"),
     ],
 )

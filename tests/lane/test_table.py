@@ -122,6 +122,12 @@ def _from_people(kind: type[ev.Event], lane: Lane) -> Iterator[ev.Event]:
         ev.JournalAcknowledged: [ev.JournalAcknowledged()],
         ev.JournalReported: [ev.JournalReported("full"), ev.JournalReported("ok")],
         ev.LoginAsked: [ev.LoginAsked()],
+        ev.LearnAsked: [ev.LearnAsked()],
+        ev.UpdateAsked: [ev.UpdateAsked()],
+        ev.ConfigChanged: [ev.ConfigChanged(configuration(signature_timeout=7.0))],
+        ev.TerminalProbed: [
+            ev.TerminalProbed("192.0.2.15:11000", reached) for reached in (True, False)
+        ],
         ev.LogoutAsked: [ev.LogoutAsked(maintenance=True), ev.LogoutAsked(maintenance=False)],
         ev.ButtonPressed: [ev.ButtonPressed(name) for name in ("confirm", "abort", "approve", "x")],
         ev.ButtonReleased: [ev.ButtonReleased("abort")],
@@ -137,7 +143,9 @@ def _from_people(kind: type[ev.Event], lane: Lane) -> Iterator[ev.Event]:
 
 def _from_the_terminal(kind: type[ev.Event]) -> Iterator[ev.Event]:
     ok = m.LogoutResponse(response=m.Response(result="Success"))
-    names = ("Abort", "Shutdown", "Initialised", "CardInserted", "SaleAdmin", "Anything")
+    names = ["Abort", "Shutdown", "Initialised", "CardInserted", "SaleAdmin", "Anything"]
+    names += ["BeginMaintenance", "EndMaintenance"]
+    failed = m.Response(result="Failure", error_condition="NotAllowed")
     values: dict[type[ev.Event], list[ev.Event]] = {
         ev.LoginAnswered: [
             lanes.login(),
@@ -146,12 +154,24 @@ def _from_the_terminal(kind: type[ev.Event]) -> Iterator[ev.Event]:
             lanes.login(condition=""),
         ],
         ev.LoginFailed: [ev.LoginFailed("no answer")],
-        ev.LogoutEnded: [ev.LogoutEnded(ok), ev.LogoutEnded(None)],
+        ev.LogoutEnded: [ev.LogoutEnded(ok), ev.LogoutEnded(None), lanes.logout("Busy")],
+        ev.UpdateAnswered: [
+            ev.UpdateAnswered(None),
+            ev.UpdateAnswered(m.AdminResponse(response=ok.response)),
+            ev.UpdateAnswered(m.AdminResponse(response=failed)),
+        ],
         ev.DisplayShown: [lanes.shows(), lanes.shows("A\nB", 9202), ev.DisplayShown(())],
         ev.Printed: [ev.Printed(m.Receipt(qualifier="CashierReceipt", lines=("x",)))],
         ev.InputAsked: [lanes.asks("k2"), lanes.asks("k3", "", 0), lanes.asks("k4", "?", 30)],
         ev.InputWithdrawn: [ev.InputWithdrawn("k1"), ev.InputWithdrawn("k9")],
-        ev.TerminalNotified: [ev.TerminalNotified(event=name) for name in names],
+        ev.TerminalNotified: [
+            ev.TerminalNotified(event=name, maintenance_required=True) for name in names
+        ],
+        ev.AddressAnnounced: [
+            ev.AddressAnnounced(address, admitted)
+            for address in ("192.0.2.15:11000", "192.0.2.77:11000")
+            for admitted in (True, False)
+        ],
     }
     yield from values.get(kind, [])
 

@@ -40,6 +40,8 @@ class Walk:
         config = replace(config, terminal=terminal)
         if self.random.random() < 0.3:
             config = with_approve_button(config)
+        if self.random.random() < 0.3:
+            config = lanes.light(config)
         past = Past(
             next_service_id=lanes.FIRST_SERVICE_ID,
             surveyed=self.random.random() < 0.5,
@@ -121,6 +123,10 @@ class Walk:
             ev.HardwareReported("display", choose(("ok", "failing"))),
             ev.LogoutAsked(maintenance=confirmed) if self.random.random() < 0.2 else self._order(),
             ev.LoginAsked(),
+            ev.UpdateAsked(),
+            ev.LearnAsked(),
+            ev.TerminalProbed(state.terminal.address, confirmed),
+            ev.AddressAnnounced("192.0.2.15:11000", confirmed),
             self.memory.reversal(self.random),
             lanes.resolution(choose(("approved", "failed")), name),
             ev.JournalAcknowledged(),
@@ -132,7 +138,8 @@ class Walk:
         if state.phase is Phase.READY:
             newest = [*self.memory.payments.values()][-1:]
             reversal = bool(newest) and newest[0].state == "approved" and confirmed
-            wanted = self.memory.reversal(self.random) if reversal else self._order()
+            usual = self.memory.reversal(self.random) if reversal else self._order()
+            wanted = usual if self.random.random() < 0.9 else choose(wishes)
             if state.journal == "new" and self.random.random() < 0.5:
                 wanted = ev.JournalAcknowledged()
         if state.phase is Phase.LOGGED_OUT:
@@ -180,7 +187,8 @@ class Walk:
             ev.TerminalNotified(event=choose(names)),
         ]
         if self.random.random() < 0.1:
-            posts = [ev.TerminalNotified(event=choose(("Shutdown", "Initialised")))]
+            told = ("Shutdown", "Initialised", "BeginMaintenance", "EndMaintenance")
+            posts = [ev.TerminalNotified(event=choose(told))]
         self.take(choose(posts))
 
     # -- Answers
@@ -193,7 +201,8 @@ class Walk:
         event = self.terminal.answer_to(send)
         if event is None:
             return None
-        if not isinstance(event, ev.LoginAnswered | ev.LoginFailed | ev.LogoutEnded):
+        once = ev.LoginAnswered | ev.LoginFailed | ev.LogoutEnded | ev.UpdateAnswered
+        if not isinstance(event, once):
             self.past.append(event)
         return self.take(event)
 

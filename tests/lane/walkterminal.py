@@ -17,6 +17,11 @@ STATUS_LIKELY = ("Busy", "NotFound", "NotFound", "NotAllowed", "LoggedOut", "InP
 Answer = m.PaymentResponse | m.ReversalResponse
 
 
+def choose_logout(chance: float) -> ev.LogoutEnded:
+    """A Logout's end."""
+    return ev.LogoutEnded(None) if chance < 0.5 else lanes.logout("Busy" if chance < 0.7 else None)
+
+
 class RandomTerminal:
     """Answers what `lane` sends."""
 
@@ -36,7 +41,10 @@ class RandomTerminal:
                 serial = lanes.SERIAL if chance < 0.9 else "serial-2"
                 return lanes.login(serial, None if chance > 0.25 else "Busy")
             case m.LogoutRequest():
-                return ev.LogoutEnded(None)
+                return choose_logout(chance)
+            case m.AdminRequest():
+                done = m.AdminResponse(response=m.Response(result="Success"))
+                return ev.UpdateAnswered(done if chance < 0.7 else None)
             case m.PaymentRequest() | m.ReversalRequest():
                 if chance < 0.2:
                     return ev.AttemptLost(sent_id, "broken")
@@ -134,6 +142,9 @@ class RandomTerminal:
             sale_transaction=echoed,
             poi_transaction=poi,
             amounts=None if rarely() else amounts,
+            receipts=self.random.choice(
+                ((), (lanes.receipt(),), (lanes.receipt(signature=False),))
+            ),
         )
         return header, answer, owner
 

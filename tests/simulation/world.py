@@ -296,7 +296,7 @@ class World(Witness):
                 async with trio.open_nursery() as nursery:
                     await nursery.start(runner.run)
                     async with trio.open_nursery() as apps:
-                        self.door.app, self.door.apps = Callback(runner, self.config).app, apps
+                        self.door.app, self.door.apps = Callback(runner).app, apps
                         self.life = life
                         self._lively.set()
                         await runner.stopped.wait()

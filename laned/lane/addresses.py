@@ -1,0 +1,63 @@
+"""Where the terminal is: the address in use, the one that the file names, and announced ones.
+
+Nothing about an announcement is authenticated, so it only makes a candidate: tried while nothing is
+unfinished and the terminal does not answer where it was, and kept only if a Login there shows the
+serial number that is known. Source: contract, section Session; protocol, TransmitRequest.
+"""
+
+from laned.lane.events import AddressAnnounced, LearnAsked
+from laned.lane.state import LaneState
+from laned.lane.turn import Turn
+
+CANDIDATES = 4  # announced addresses that are kept at a time
+LEARN_FOR = 600.0  # seconds for which a first address may come from anyone
+NO_ADDRESS = "no_address"
+
+
+def configured(state: LaneState) -> str:
+    """The address that the file names; "" where it says "auto"."""
+    return state.config.terminal.address if state.config.terminal.host_port is not None else ""
+
+
+def known_serial(state: LaneState) -> str:
+    """The serial number by which the terminal is known elsewhere; "": none yet."""
+    return state.config.terminal.serial or state.terminal.serial_number or state.remembered
+
+
+def note(turn: Turn, event: AddressAnnounced) -> bool:
+    """Keep an announced address as a candidate; whether it is one, and new."""
+    state = turn.state
+    learning = turn.now.monotonic < state.learn_until
+    if event.address == state.terminal.address:
+        return False
+    if not (known_serial(state) or event.admitted or learning):
+        return False  # the very first terminal is not taken from a stranger
+    others = tuple(address for address in state.candidates if address != event.address)
+    turn.change(candidates=(event.address, *others)[:CANDIDATES])
+    return event.address not in state.candidates
+
+
+def learn(turn: Turn, _: LearnAsked) -> None:
+    """For a while a first terminal may be taken from anywhere."""
+    turn.change(learn_until=turn.now.monotonic + LEARN_FOR)
+
+
+def elsewhere(state: LaneState) -> bool:
+    """Whether the Login that is out went to another address than the terminal's present one."""
+    return state.login_to not in ("", state.terminal.address)
+
+
+def after_failure(turn: Turn) -> None:
+    """Choose where the next Login goes: each address in turn; a candidate is tried only once."""
+    state = turn.state
+    tried = state.login_to or state.terminal.address
+    places = _places(state)
+    following = places[places.index(tried) + 1 :] if tried in places else places
+    turn.change(candidates=tuple(place for place in state.candidates if place != tried))
+    turn.change(login_to=next(iter(following), state.terminal.address))
+
+
+def _places(state: LaneState) -> tuple[str, ...]:
+    """Where the terminal may be: first where it was, then as announced, then as the file says."""
+    places = (state.terminal.address, *state.candidates, configured(state))
+    return tuple(dict.fromkeys(place for place in places if place))

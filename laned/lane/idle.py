@@ -1,0 +1,178 @@
+"""What happens to a lane while nothing is unfinished: its session is looked after.
+
+The terminal's events only make the lane ask whether the session stands (money rule 5). Source:
+protocol, sections Session and "What the terminal posts to us"; contract, section Session.
+"""
+
+from laned.lane import addresses, maintenance, session
+from laned.lane.events import (
+    AddressAnnounced,
+    ConfigChanged,
+    StatusAnswered,
+    StatusFailed,
+    TerminalNotified,
+    TerminalProbed,
+    TimePassed,
+    UpdateAnswered,
+    UpdateAsked,
+)
+from laned.lane.state import MAINTENANCE, Phase, Terminal
+from laned.lane.turn import Turn
+from laned.nexo.messages import NO_SESSION, AdminRequest, Category, TransactionStatusRequest
+
+# -- Maintenance, and what the terminal says of itself ------------------------------------------
+
+
+def ready_due(turn: Turn, _: TimePassed | None = None) -> None:
+    """Perhaps it is time for maintenance."""
+    if maintenance.due(turn):
+        session.log_out_for_maintenance(turn)
+    elif turn.state.upkeep_at is not None and turn.now.monotonic >= turn.state.upkeep_at:
+        maintenance.look_again(turn)
+
+
+def logged_out_due(turn: Turn, _: TimePassed | None = None) -> None:
+    """Perhaps the maintenance is over."""
+    if turn.state.reason != MAINTENANCE:
+        return
+    if maintenance.is_over(turn):
+        session.log_in(turn)
+    elif turn.state.upkeep_at is not None and turn.now.monotonic >= turn.state.upkeep_at:
+        maintenance.look_again(turn)
+
+
+def notified_ready(turn: Turn, event: TerminalNotified) -> None:
+    """The terminal says something while the lane is idle: perhaps that the session is lost."""
+    if event.event == "BeginMaintenance":
+        session.log_out_for_maintenance(turn)
+    elif event.event in ("Initialised", "Shutdown", "EndMaintenance"):
+        check(turn)
+    else:
+        notified_anytime(turn, event)
+
+
+def notified_offline(turn: Turn, event: TerminalNotified) -> None:
+    """The terminal says something although there is no session: it lives, or goes away."""
+    if event.event == "BeginMaintenance":
+        turn.change(reason=MAINTENANCE)
+        session.stay_out(turn)
+    elif event.event in ("Initialised", "EndMaintenance") and turn.state.login_at is not None:
+        turn.change(login_backoff=0.0, login_at=turn.now.monotonic)
+    else:
+        notified_anytime(turn, event)
+
+
+def notified_logged_out(turn: Turn, event: TerminalNotified) -> None:
+    """The terminal says how its maintenance goes."""
+    if event.event == "EndMaintenance" and turn.state.reason == MAINTENANCE:
+        maintenance.change(turn, over=True)
+        logged_out_due(turn)
+
+
+def notified_anytime(turn: Turn, event: TerminalNotified) -> None:
+    """The terminal may ask for maintenance whatever the lane is doing."""
+    if event.event == "SaleAdmin" and event.maintenance_required:
+        maintenance.wish(turn)
+
+
+def notified_logging_out(turn: Turn, event: TerminalNotified) -> None:
+    """The maintenance may be over before the Logout's answer has come."""
+    if event.event == "EndMaintenance" and turn.state.reason == MAINTENANCE:
+        maintenance.change(turn, over=True)
+
+
+# -- Is the session still there? ----------------------------------------------------------------
+
+
+def check(turn: Turn) -> None:
+    """Ask whether the session still stands; an event by itself proves nothing (money rule 5)."""
+    if turn.state.asking is None:
+        timeout = turn.state.config.terminal.status_timeout
+        question = TransactionStatusRequest()
+        turn.change(asking=turn.send(Category.TRANSACTION_STATUS, question, timeout=timeout))
+
+
+def checked(turn: Turn, event: StatusAnswered) -> None:
+    """The session stands, or there is none any more."""
+    if event.service_id == turn.state.asking:
+        turn.change(asking=None)
+        if event.response.response.error_condition in NO_SESSION:
+            session.log_in(turn)
+
+
+def check_failed(turn: Turn, event: StatusFailed) -> None:
+    """The terminal does not answer any more."""
+    if event.service_id == turn.state.asking:
+        session.go_offline(turn, session.UNREACHABLE)
+
+
+def probed(turn: Turn, event: TerminalProbed) -> None:
+    """The terminal is gone, or was for a moment and may have lost the session."""
+    if event.address != turn.state.terminal.address:
+        return
+    if event.reached:
+        check(turn)
+    else:
+        session.go_offline(turn, session.UNREACHABLE)
+
+
+# -- Another address ----------------------------------------------------------------------------
+
+
+def announced_ready(turn: Turn, event: AddressAnnounced) -> None:
+    """The terminal may have moved: whether it is still there shows at once."""
+    if addresses.note(turn, event):
+        check(turn)
+
+
+def announced_offline(turn: Turn, event: AddressAnnounced) -> None:
+    """The terminal may be there."""
+    if not addresses.note(turn, event):
+        return
+    if not turn.state.terminal.address or turn.state.reason in (
+        session.UNREACHABLE,
+        session.OTHER_TERMINAL,
+    ):
+        turn.change(login_to=event.address, login_at=turn.now.monotonic)
+
+
+def announced_survey(turn: Turn, event: AddressAnnounced) -> None:
+    """A new journal knows no serial number: only an address that may be the first is taken."""
+    known = turn.state.terminal.address
+    if (not known or turn.state.reason == session.UNREACHABLE) and addresses.note(turn, event):
+        turn.change(terminal=Terminal(address=event.address), candidates=())
+        turn.change(ask_at=turn.now.monotonic, asking=None, reason="")
+
+
+def announced(turn: Turn, event: AddressAnnounced) -> None:
+    """Note it: nothing is done about it now."""
+    addresses.note(turn, event)
+
+
+# -- Updates, another configuration -------------------------------------------------------------
+
+
+def ask_for_update(turn: Turn, _: UpdateAsked) -> None:
+    """Have the terminal look for updates."""
+    timeout = turn.state.config.terminal.status_timeout
+    turn.send(Category.ADMIN, AdminRequest(), timeout=timeout)
+    turn.change(phase=Phase.UPDATING, asking=None, updated="")
+
+
+def update_answered(turn: Turn, event: UpdateAnswered) -> None:
+    """The terminal looks for updates, or said why not."""
+    answer = event.response.response if event.response is not None else None
+    condition = None if answer is None or answer.success else answer.error_condition or "refused"
+    turn.change(updated=session.UNREACHABLE if answer is None else condition or "")
+    if turn.state.stopping:
+        session.leave(turn)
+    elif condition in NO_SESSION:
+        session.log_in(turn)
+    else:
+        session.ready(turn)
+
+
+def reconfigured(turn: Turn, event: ConfigChanged) -> None:
+    """Go on with another configuration."""
+    turn.change(config=event.config)
+    maintenance.look_again(turn)
