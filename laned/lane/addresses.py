@@ -24,6 +24,20 @@ def known_serial(state: LaneState) -> str:
     return state.config.terminal.serial or state.terminal.serial_number or state.remembered
 
 
+def expected_serial(turn: Turn) -> str:
+    """The serial number that must answer the Login that is out; "": any.
+
+    At the terminal's own address and at the one that the file names only what the file says: a
+    terminal may be exchanged for another. At an announced one also what is known, unless a person
+    lets the lane learn another.
+    """
+    state = turn.state
+    named = state.login_to in ("", state.terminal.address, configured(state))
+    if named or turn.now.monotonic < state.learn_until:
+        return state.config.terminal.serial
+    return known_serial(state)
+
+
 def note(turn: Turn, event: AddressAnnounced) -> bool:
     """Keep an announced address as a candidate; whether it is one, and new."""
     state = turn.state

@@ -88,11 +88,7 @@ def admitted(turn: Turn, event: LoginAnswered) -> str:
     if not response.response.success:
         return response.response.error_condition or "login_refused"
     attempt, elsewhere = state.attempt, addresses.elsewhere(state)
-    for wanted in (
-        state.config.terminal.serial,
-        attempt.serial if attempt else "",
-        addresses.known_serial(state) if elsewhere else "",
-    ):
+    for wanted in (addresses.expected_serial(turn), attempt.serial if attempt else ""):
         if wanted and response.serial_number != wanted:
             # somebody announced it: that a stranger answers there says nothing of our terminal
             return UNREACHABLE if elsewhere and state.terminal.address else OTHER_TERMINAL

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 
@@ -95,12 +95,12 @@ class Lane:
             self._note(handle(self.state, event, self.moment()))
         return self.last
 
-    def then(self, event: ev.Event) -> "Lane":
+    def then(self, event: ev.Event) -> Self:
         """The lane after this event."""
         self.do(event)
         return self
 
-    def wait(self, seconds: float) -> "Lane":
+    def wait(self, seconds: float) -> Self:
         """Let time pass; whatever falls due happens when it does."""
         until, wake_at = self.now + seconds, self.state.wake_at
         while wake_at is not None and wake_at <= until:
