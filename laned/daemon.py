@@ -33,6 +33,7 @@ from laned.journal import (
 )
 from laned.lane import buttons as meanings
 from laned.lane import events as ev
+from laned.lane.maintenance import IDLE_BEFORE
 from laned.lane.screen import farewell, screen
 from laned.lane.start import start
 from laned.listen import Listener, from_fd, listen_tcp, listen_unix
@@ -110,17 +111,19 @@ async def assemble(
     journal_offload: Offload,
     display_offload: Offload,
     probe: Probe | None = None,
+    idle_before: float = IDLE_BEFORE,
     moment: Callable[[], ev.Moment] = real_moment,
     on_frame: Callable[..., None] | None = None,
     task_status: trio.TaskStatus[Lane] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run a lane until it has stopped (`ev.StopAsked`); `ended` is set then.
 
-    Apps that stream watch `ended`; whoever serves them stops when it is set.
+    Apps that stream watch `ended`; whoever serves them stops when it is set. `idle_before`: seconds
+    without a payment before the terminal's own wish for maintenance is granted.
     """
     past = await journal_offload(journal.past)
     runner = Runner(
-        start(config, past, moment()),
+        start(config, past, moment(), idle_before=idle_before),
         life=journal.life,
         journal=journal,
         offload=journal_offload,
@@ -197,6 +200,7 @@ async def serve_lane(
     passed: Sequence[int] = (),
     on_listening: Callable[[Sequence[Listener]], None] = lambda callbacks: None,
     on_ready: Callable[[Lane], None] = lambda lane: None,
+    idle_before: float = IDLE_BEFORE,
     on_frame: Callable[..., None] | None = None,
 ) -> None:
     """Run the lane of `config` on its real sockets until `stop` is set, then stop in good order.
@@ -218,6 +222,7 @@ async def serve_lane(
                 journal_offload=WorkerThread(),
                 display_offload=WorkerThread(),
                 probe=liveness.tcp_probe(config.terminal.connect_timeout),
+                idle_before=idle_before,
                 on_frame=on_frame,
             )
         )

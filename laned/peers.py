@@ -1,4 +1,7 @@
-"""Who may post to the listener: the terminal's present address, or those that the file names."""
+"""Who may post to the listener: the terminal's present address, or those that the file names.
+
+While a Login is out, the present address is where it went: a terminal posts as soon as it has it.
+"""
 
 import ipaddress
 from collections.abc import Iterable
@@ -7,7 +10,7 @@ from typing import Final
 import trio
 
 from laned.config import Network, host_port
-from laned.lane.state import LaneState
+from laned.lane.state import LaneState, Phase
 
 RESOLVED_FOR: Final = 30.0  # seconds for which a name's addresses are believed
 
@@ -22,8 +25,9 @@ class Peers:
 
     async def admits(self, peer: str, state: LaneState) -> bool:
         """Whether the peer with this address may be heard."""
-        allowed = state.config.listener.networks or await self._of_terminal(state.terminal.address)
-        return _within(peer, allowed)
+        logging_in = state.phase is Phase.LOGGING_IN and state.login_to
+        address = state.login_to if logging_in else state.terminal.address
+        return _within(peer, state.config.listener.networks or await self._of_terminal(address))
 
     async def _of_terminal(self, address: str) -> tuple[Network, ...]:
         if not address:

@@ -26,6 +26,7 @@ from laned.lane.effects import Entry, Record, Send
 from laned.lane.machine import handle
 from laned.lane.news import News, news
 from laned.lane.payment import Payment
+from laned.lane.replies import SHOUTED
 from laned.lane.state import LaneState, Phase
 from laned.lane.turn import Refusal, Step
 from laned.nexo import messages as m
@@ -396,6 +397,8 @@ def _log(item: News) -> None:
         case Payment() as payment:
             error = f" {payment.error.condition} {payment.error.message}" if payment.error else ""
             level = logging.WARNING if payment.state == "unknown" else logging.INFO
+            if payment.error is not None and payment.error.condition in SHOUTED:
+                level = logging.ERROR
             log.log(
                 level,
                 "payment %s %s %s %s%s",

@@ -60,7 +60,7 @@ def due(turn: Turn) -> bool:
     """Whether an idle lane is to log out for maintenance now."""
     state, now = turn.state, turn.now
     upkeep, times = state.upkeep, state.config.maintenance.times
-    if upkeep.wanted and now.monotonic - state.idle_since >= IDLE_BEFORE:
+    if upkeep.wanted and now.monotonic - state.idle_since >= upkeep.idle_before:
         return True
     if times is None:
         return False
@@ -98,7 +98,7 @@ def look_again(turn: Turn) -> None:
     elif state.phase is Phase.READY:
         looks = _next_of_window(turn)
         if state.upkeep.wanted:
-            looks.append(state.idle_since + IDLE_BEFORE)
+            looks.append(state.idle_since + state.upkeep.idle_before)
     turn.change(upkeep_at=min((look for look in looks if look > now), default=None))
 
 

@@ -6,6 +6,7 @@ from laned.lane.events import AttemptAnswered, AttemptLost, AttemptNotSent
 from laned.lane.outcome import (
     AMOUNT_MISMATCH,
     FOREIGN_TRANSACTION,
+    REVERSAL_REFUSED,
     UNKNOWN_RESULT,
     AttemptResponse,
     cancel,
@@ -33,7 +34,10 @@ BUSY_FOR = 30.0  # seconds for which a refused attempt is followed by another
 SESSIONS_MISSING = 2  # logins for the sake of one payment
 FOREIGN_ANSWER = "ForeignAnswer"
 NOT_SENT = "NotSent"
+LATE_ANSWER = "LateAnswer"
 WRONG_ANSWERS = frozenset({FOREIGN_ANSWER, FOREIGN_TRANSACTION, UNKNOWN_RESULT, AMOUNT_MISMATCH})
+SHOUTED = WRONG_ANSWERS | {LATE_ANSWER, REVERSAL_REFUSED}
+"""What a person must hear of: the books may need one."""
 REFUSED = NO_SESSION | {ErrorCondition.BUSY}
 
 
@@ -84,7 +88,7 @@ def _overrule(
     message = f"was resolved {payment.state}; the terminal's own answer came later"
     if why is not None:
         message += f": {why.condition} {why.message}".rstrip()
-    turn.change_resolved(payment, **{**said, "error": Problem("LateAnswer", message)})
+    turn.change_resolved(payment, **{**said, "error": Problem(LATE_ANSWER, message)})
 
 
 def take(

@@ -11,6 +11,7 @@ from laned.lane.abort import ABORTS
 from laned.lane.addresses import NO_ADDRESS
 from laned.lane.effects import PaymentChanged, Record
 from laned.lane.events import Moment
+from laned.lane.maintenance import IDLE_BEFORE
 from laned.lane.payment import Attempt, Payment, PaymentState, Problem
 from laned.lane.state import LaneState, Phase, ServiceIDs, Terminal, Upkeep
 from laned.lane.turn import Step, Turn
@@ -35,7 +36,7 @@ class Past(Struct, frozen=True, kw_only=True):
     configured: str = ""
 
 
-def start(config: Config, past: Past, now: Moment) -> Step:
+def start(config: Config, past: Past, now: Moment, *, idle_before: float = IDLE_BEFORE) -> Step:
     """The first state of a life, and what has to be recorded before anybody is told of it.
 
     A payment that is charged and waits for its signature waits again.
@@ -54,7 +55,7 @@ def start(config: Config, past: Past, now: Moment) -> Step:
         service_ids=ServiceIDs(past.next_service_id, past.next_service_id),
         terminal=Terminal(address=_address(config, past)),
         remembered=past.serial,
-        upkeep=Upkeep(born_at=now.monotonic),
+        upkeep=Upkeep(born_at=now.monotonic, idle_before=idle_before),
         login_at=now.monotonic,
         journal=past.journal,
     )

@@ -69,10 +69,12 @@ class Upkeep(Struct, frozen=True, kw_only=True):
     """What the lane knows of the terminal's maintenance; monotonic seconds.
 
     `born_at`: when this life began; `began_at`: when the terminal was last logged out for
-    maintenance. `wanted`: it asked for maintenance; `over`: it said that the maintenance is over.
+    maintenance. `wanted`: it asked for maintenance, which is granted once the lane has been idle
+    for `idle_before`; `over`: it said that the maintenance is over.
     """
 
     born_at: float
+    idle_before: float
     began_at: float | None = None
     wanted: bool = False
     over: bool = False

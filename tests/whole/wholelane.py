@@ -89,6 +89,8 @@ class Network(httpx.AsyncBaseTransport):
 
     def __init__(self, terminal: Terminal, nursery: trio.Nursery) -> None:
         self.unplugged = False
+        self.address = ADDRESS
+        """Where the terminal is."""
         self.posts: list[str] = []
         """Paths asked for at hosts that are not the terminal's."""
         self._terminal = terminal
@@ -102,7 +104,7 @@ class Network(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await trio.lowlevel.checkpoint()
-        if request.url.host != ADDRESS or self.unplugged or not self._terminal.powered:
+        if request.url.host != self.address or self.unplugged or not self._terminal.powered:
             raise httpx.ConnectError("all attempts to connect failed", request=request)
         trace = request.extensions["trace"]
         await trace(FIRST_BYTE, {})
@@ -116,6 +118,12 @@ class Network(httpx.AsyncBaseTransport):
         if not found:
             raise httpx.ReadError("connection reset by peer", request=request)
         return found[0]
+
+    async def probe(self, address: str) -> bool:
+        """Whether a connection could be made."""
+        await trio.lowlevel.checkpoint()
+        reachable = self._terminal.powered and not self.unplugged
+        return reachable and address.rpartition(":")[0] == self.address
 
     async def _power_cut(self) -> None:
         await self._terminal.until(lambda: not self._terminal.powered)
@@ -262,6 +270,13 @@ class World:
             await rig.settled()
         return rig
 
+    def move(self, address: str) -> None:
+        """The terminal is at another address from now on, and posts from there."""
+        self.network.address = address
+        if self.rig is not None:
+            client = (address, 40123)
+            self.door.wire = Wire(self.rig.lane.callback, self.rig.nursery, client=client)
+
     async def _live(self, config: Config, *, task_status: trio.TaskStatus[Rig]) -> None:
         journal = self.open_journal(config)
         client = TerminalClient(config.terminal.connect_timeout, transport=self.network)
@@ -281,7 +296,8 @@ class World:
                 with rig.scope:
                     async with trio.open_nursery() as apps:
                         rig.nursery = apps
-                        self.door.wire = Wire(lane.callback, apps, client=(ADDRESS, 40123))
+                        posting = (self.network.address, 40123)
+                        self.door.wire = Wire(lane.callback, apps, client=posting)
                         wire = Wire(lane.till, apps, extensions={PEER: TILL})
                         base = "http://lane"
                         async with httpx.AsyncClient(transport=wire, base_url=base) as rig.till:
