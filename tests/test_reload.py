@@ -1,0 +1,63 @@
+"""What a configuration that is read again changes, and what it cannot."""
+
+import pytest
+
+from laned.config import Config, parse
+from laned.reload import RELOADABLE, reloaded
+
+BASE = '[terminal]\naddress = "192.0.2.1:11000"\npoi_id = "A"\n'
+
+
+def config(*lines: str) -> Config:
+    """The base configuration and these further lines."""
+    return parse(BASE + "\n".join(lines), "laned.toml", {})
+
+
+@pytest.mark.parametrize(
+    ("lines", "key"),
+    [
+        (["[payment]", 'signature = "till"'], "payment.signature"),
+        (["[maintenance]", 'window = ""'], "maintenance.window"),
+        (["[listener]", 'allow = ["192.0.2.0/24"]'], "listener.allow"),
+        (["[lane]", 'language = "fi"'], "lane.language"),
+        (["retry_interval = 3.0"], "terminal.retry_interval"),
+        (['serial = "77"'], "terminal.serial"),
+    ],
+)
+def test_what_takes_effect_at_once(lines: list[str], key: str) -> None:
+    running, read = config(), config(*lines)
+    assert reloaded(running, read) == (read, [key], [])
+
+
+@pytest.mark.parametrize(
+    ("lines", "key"),
+    [
+        (["[lane]", 'mode = "light"'], "lane.mode"),
+        (["[listener]", 'bind = "0.0.0.0:12000"'], "listener.bind"),
+        (["[till]", 'socket = "/run/other.sock"'], "till.socket"),
+        (["[buttons.abort]", "pin = 5"], "buttons.abort"),
+        (["[display]", "width = 96"], "display.width"),
+        (["[journal]", "keep_days = 7"], "journal.keep_days"),
+        (['sale_id = "2"'], "terminal.sale_id"),
+        (["connect_timeout = 1.0"], "terminal.connect_timeout"),
+    ],
+)
+def test_what_needs_a_restart_stays_as_it_was(lines: list[str], key: str) -> None:
+    running = config()
+    assert reloaded(running, config(*lines)) == (running, [], [key])
+
+
+def test_both_at_once() -> None:
+    read = config("[display]", "width = 96", 'language = "en"', "[payment]", 'max_amount = "9"')
+    merged, changed, later = reloaded(config(), read)
+    assert changed == ["payment.max_amount", "display.language"]
+    assert later == ["display.width"]
+    assert (merged.display.width, merged.display.language) == (128, "en")
+    assert merged.payment == read.payment
+
+
+def test_every_name_is_a_key_or_a_table() -> None:
+    running = config()
+    for name in RELOADABLE:
+        table, _, key = name.partition(".")
+        assert hasattr(getattr(running, table), key or "__struct_fields__")
