@@ -76,16 +76,12 @@ def is_over(turn: Turn) -> bool:
     state, now = turn.state, turn.now
     assert state.upkeep.began_at is not None
     out = now.monotonic - state.upkeep.began_at
-    return not _in_window(turn, out) and (state.upkeep.over or out >= AT_LEAST)
+    return not _in_window(turn) and (state.upkeep.over or out >= AT_LEAST)
 
 
-def _in_window(turn: Turn, out: float) -> bool:
-    """Whether the window is on; for as long as it is long, whatever a clock says that jumped."""
-    times, wall = turn.state.config.maintenance.times, turn.now.wall
-    if times is None or not turn.now.synchronised:
-        return False
-    begin, end = window(wall, times)
-    return begin <= wall and out < (end - begin).total_seconds()
+def _in_window(turn: Turn) -> bool:
+    times, now = turn.state.config.maintenance.times, turn.now
+    return times is not None and now.synchronised and window(now.wall, times)[0] <= now.wall
 
 
 def look_again(turn: Turn) -> None:

@@ -186,8 +186,16 @@ def test_a_clock_that_jumps_while_it_is_out_does_not_keep_it_out(jump: int) -> N
     lane.wait(600)
     lane.wall_at_0 += timedelta(hours=jump)
     out = 600 + lane.until(Phase.READY)
-    again = HOUR if jump == -1 else 0  # put back to the window's begin, it is that window again
+    again = HOUR if jump == -1 else 0  # it is that window once more
     assert AT_LEAST <= out <= 1.5 * HOUR + again + CLOCK_LOOK
+
+
+def test_a_person_who_logs_in_within_the_window_is_not_thrown_out_again() -> None:
+    lane = Night(local("2025-06-07 03:00"))
+    lane.until(Phase.LOGGED_OUT)
+    lane.wait(600)
+    lane.do(ev.LoginAsked(), lanes.login())
+    assert lane.until(Phase.LOGGED_OUT) > 20 * HOUR
 
 
 def test_a_clock_that_is_put_back_a_little_after_the_window_does_not_begin_it_again() -> None:

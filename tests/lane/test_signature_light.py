@@ -190,6 +190,15 @@ def test_without_a_session_the_reversal_gets_one() -> None:
     assert len(lane.sent(m.ReversalRequest)) == 2
 
 
+def test_another_terminal_than_the_one_that_charged_is_asked_for_nothing() -> None:
+    lane = lanes.restarted(lanes.signing(config()))
+    lane.do(ev.ButtonPressed("abort"))
+    lane.do(lane.left(), lane.answered("NotAllowed"))
+    lane.do(lane.status("NotAllowed"))
+    lane.do(lanes.login("serial-2"))
+    assert (lane.phase, len(lane.sent(m.ReversalRequest))) == (Phase.RETRYING, 1)
+
+
 def test_a_login_that_is_out_is_waited_for_before_the_reversal() -> None:
     lane = lanes.signing_with_a_login_out(config())
     signed(lane, confirmed=False)
