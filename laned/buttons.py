@@ -2,30 +2,29 @@
 
 Edges arrive on a thread of the pin library and are handed over at once. Debouncing is done here, in
 trio's time, so that it behaves the same on real pins and on mock ones. What a press means is
-decided elsewhere.
+decided elsewhere. Nothing polls: a button that nobody touches costs nothing.
+
+A button is *heeded* once it was seen released, and until it is stuck or chatters; only then is its
+LED lit. `hardware.buttons` is failing while one is not heeded or its wires are noisy, while an LED
+cannot be switched, and while there are no pins.
 """
 
 import logging
-import math
-import os
-import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, closing, suppress
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import ExitStack, closing
+from types import MappingProxyType
 from typing import Any, Final
 
 import trio
 
-from laned.config import ButtonConfig, ButtonsConfig
+from laned.config import ButtonsConfig
+from laned.gpio import cure, mock_pins, name_of, real_pins
+from laned.line import GLITCH_SECONDS, GLITCHES, SETTLE_SECONDS, Line
 
-SETTLE_SECONDS: Final = 0.005
-"""A line counts as down, or up, when it is so for this long without an edge."""
 STUCK_SECONDS: Final = 60.0
-CHATTER_EDGES: Final = 100
-"""Within a second: far above what a bouncing contact makes under an impatient finger."""
-QUIET_SECONDS: Final = 2.0
-"""Without any edge, before a line that chattered is believed again."""
-RETRY_SECONDS: Final = 30.0
+"""No customer presses longer."""
+FIRST_RETRY_SECONDS: Final = 1.0
+LAST_RETRY_SECONDS: Final = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +39,11 @@ class Health:
         self._report = report
         self._faults: dict[str, str] = {}
         self._reported = ""
+
+    @property
+    def faults(self) -> Mapping[str, str]:
+        """What is wrong now, by part."""
+        return MappingProxyType(self._faults)
 
     def note(self, part: str, fault: str = "") -> None:
         """Set what is wrong with `part`; empty: nothing is."""
@@ -56,98 +60,26 @@ class Health:
             self._report(state)
 
 
-class Line:
-    """One button: its line's level and edges as last heard, and its LED.
+class Buttons:
+    """The buttons that the configuration names; `names` are theirs.
 
-    `since` is when the newest burst of edges began, in trio's time; `ready` is set once the line
-    was seen released; `pressed` holds from a counted press to its release.
+    `pins` makes the factory of the pins; by default that of the configured driver.
     """
 
-    def __init__(self, name: str, config: ButtonConfig) -> None:
-        self.name = name
-        self.config = config
-        self.down = False
-        self.pressed = False
-        self.edges = 0
-        self.since = 0.0
-        self.led: Any = None
-        self.ready = trio.Event()
-        self.chattering = trio.Event()
-        self._changed = trio.Event()
-        self._last_edge = -math.inf
-        self._second = -1.0
-        self._edges_before = 0
-
-    def open(self, factory: Any, devices: ExitStack) -> None:
-        """Claim the pins from `factory`; `devices` closes them. Raises what gpiozero raises."""
-        from gpiozero import LED, DigitalInputDevice
-
-        token = trio.lowlevel.current_trio_token()
-
-        def hand_over(down: bool) -> Callable[[], None]:
-            def edge() -> None:
-                # On the pin library's only thread, which would not survive an exception.
-                with suppress(trio.RunFinishedError):
-                    token.run_sync_soon(self.heard, down)
-
-            return edge
-
-        device = devices.enter_context(
-            closing(DigitalInputDevice(self.config.pin, pull_up=True, pin_factory=factory))
-        )
-        device.when_activated = hand_over(True)
-        device.when_deactivated = hand_over(False)
-        # After the callbacks are set, so that no edge falls between.
-        self.down = bool(device.is_active)
-        if self.config.led is not None:
-            self.led = devices.enter_context(closing(LED(self.config.led, pin_factory=factory)))
-
-    def heard(self, down: bool) -> None:
-        """Take note of an edge. Edges are counted, not kept: a storm of them takes no memory."""
-        self.down = down
-        self.edges += 1
-        now = trio.current_time()
-        if now - self._last_edge >= SETTLE_SECONDS:
-            self.since = now  # later ones of the same burst are bounces
-        self._last_edge = now
-        if now >= self._second + 1:
-            self._second, self._edges_before = now, self.edges - 1
-        if self.edges - self._edges_before > CHATTER_EDGES:
-            self.chattering.set()
-        changed, self._changed = self._changed, trio.Event()
-        changed.set()
-
-    async def settled(self, *, down: bool) -> None:
-        """Wait until the line is down (or up) and has had no edge for a moment."""
-        while True:
-            changed = self._changed
-            if self.down != down:
-                await changed.wait()
-                continue
-            with trio.move_on_after(SETTLE_SECONDS) as moment:
-                await changed.wait()
-            if moment.cancelled_caught:
-                return
-
-    async def quiet(self) -> None:
-        """Wait until there was no edge for a while, which ends the chattering."""
-        edges = -1
-        while edges != self.edges:
-            edges = self.edges
-            await trio.sleep(QUIET_SECONDS)
-        self.chattering = trio.Event()
-
-
-class Buttons:
-    """The buttons that the configuration names; `names` are theirs."""
-
-    def __init__(self, config: ButtonsConfig) -> None:
+    def __init__(self, config: ButtonsConfig, pins: Callable[[], Any] | None = None) -> None:
         self.names = tuple(config.named)
         self.virtual = config.driver == "virtual"
         self._config = config
+        self._pins = pins or (mock_pins if self.virtual else real_pins)
         self._lines: dict[str, Line] = {}
         self._factory: Any = None
         self._opened = trio.Event()
+        self._health = Health(lambda state: None)
+
+    @property
+    def faults(self) -> Mapping[str, str]:
+        """What is wrong now, by part; the parts are the buttons, their LEDs, wires, the pins."""
+        return self._health.faults
 
     async def run(self, tell: Tell, report: Report, lit: AsyncIterator[frozenset[str]]) -> None:
         """Tell of presses until cancelled, and light the LEDs of the newest set in `lit`.
@@ -155,18 +87,19 @@ class Buttons:
         Calls `tell(name, "pressed", since)` and, after each of those, `tell(name, "released",
         since)`; `since` is when the line went down or up, in trio's seconds. `report`
         is told "ok", "failing" or "off" (driver "none") at every change. Trouble with the hardware
-        is never raised; pins that cannot be opened are tried again every 30 s.
+        is never raised; pins that cannot be opened are tried again after 1 s, doubling up to 30 s.
         """
         if self._config.driver == "none":
             report("off")
             return
-        health = Health(report)
+        self._health = health = Health(report)
         with ExitStack() as devices:
             await self._open(devices, health)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._light, lit, health)
+                nursery.start_soon(self._light, lit)
                 for line in self._lines.values():
-                    nursery.start_soon(_watch, line, tell, health)
+                    nursery.start_soon(_watch, line, tell)
+                    nursery.start_soon(_mind_noise, line, health)
 
     async def press(self, name: str, seconds: float) -> None:
         """Hold a virtual button down for so long, from when `run` has opened the pins.
@@ -177,43 +110,43 @@ class Buttons:
         if not self.virtual:
             raise RuntimeError("only virtual buttons can be pressed")
         await self._opened.wait()
-        await self._lines[name].ready.wait()
-        pin = self._factory.pin(config.pin)
-        pin.drive_low()
+        line, pin = self._lines[name], self._factory.pin(config.pin)
+        await line.ready.wait()
+        line.drive(pin, down=True)
         try:
             await trio.sleep(seconds)
         finally:
-            pin.drive_high()
+            line.drive(pin, down=False)
 
     def led(self, name: str) -> bool | None:
         """Whether the button's LED is lit; None if it has none. Raises KeyError."""
         if self._config.named[name].led is None:
             return None
         line = self._lines.get(name)
-        return line is not None and bool(line.led.value)
+        return line is not None and bool(line.lit)
 
     async def _open(self, devices: ExitStack, health: Health) -> None:
         """Open all pins, however long it takes; `devices` closes them."""
+        retry = FIRST_RETRY_SECONDS
         while True:
             # Without the library, the rights or the chip, each layer below raises errors of its
             # own; whichever it was, the lane runs without buttons until it works.
             try:
                 with ExitStack() as attempt:
-                    factory = (
-                        _mock_factory()
-                        if self.virtual
-                        else await trio.to_thread.run_sync(_lgpio_factory)
-                    )
+                    slow = self._pins is real_pins
+                    factory = await trio.to_thread.run_sync(self._pins) if slow else self._pins()
                     attempt.enter_context(closing(factory))
-                    lines = {name: Line(name, one) for name, one in self._config.named.items()}
+                    named = self._config.named.items()
+                    lines = {name: Line(name, one, health.note) for name, one in named}
                     for line in lines.values():
-                        line.open(factory, attempt)
+                        line.open(factory, attempt, virtual=self.virtual)
                     devices.enter_context(attempt.pop_all())
             except Exception as error:
-                health.note("pins", f"{type(error).__name__}: {error}; {_cure(error)}")
-                await trio.sleep(RETRY_SECONDS)
+                health.note("pins", f"{type(error).__name__}: {error}; {cure(error)}")
+                await trio.sleep(retry)
+                retry = min(2 * retry, LAST_RETRY_SECONDS)
                 continue
-            log.info("buttons: %s by the pins of %s", ", ".join(lines), type(factory).__name__)
+            log.info("buttons: %s by the pins of %s", ", ".join(lines), name_of(factory))
             self._factory, self._lines = factory, lines
             devices.callback(self._forget)
             health.note("pins")
@@ -223,80 +156,65 @@ class Buttons:
     def _forget(self) -> None:
         self._factory, self._lines, self._opened = None, {}, trio.Event()
 
-    async def _light(self, lit: AsyncIterator[frozenset[str]], health: Health) -> None:
+    async def _light(self, lit: AsyncIterator[frozenset[str]]) -> None:
         async for names in lit:
             for line in self._lines.values():
-                if line.led is not None:
-                    try:
-                        line.led.value = line.name in names
-                    except Exception as error:
-                        health.note(f"LED of {line.name}", f"{type(error).__name__}: {error}")
-                    else:
-                        health.note(f"LED of {line.name}")
+                line.light(line.name in names)
 
 
-async def _watch(line: Line, tell: Tell, health: Health) -> None:
+async def _watch(line: Line, tell: Tell) -> None:
     """Tell of the presses of one line, except while it chatters."""
     while True:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_presses, line, tell, health)
+            nursery.start_soon(_presses, line, tell)
             await line.chattering.wait()
             nursery.cancel_scope.cancel()
         if line.pressed:
             line.pressed = False
             tell(line.name, "released", line.since)
-        health.note(line.name, "chatters, its presses are ignored; check the contact and its wires")
+        line.heed(unless="chatters, its presses are ignored; check the contact and its wires")
         await line.quiet()
-        health.note(line.name)
 
 
-async def _presses(line: Line, tell: Tell, health: Health) -> None:
+async def _presses(line: Line, tell: Tell) -> None:
     lock_out = max(0.0, line.config.bounce_time - SETTLE_SECONDS)
     # What is down from the start was not pressed: it has to be seen released first.
-    await _released(line, health)
+    if await line.settle():
+        line.heed(
+            unless="is down from the start, ignored until it is released;"
+            " if nobody holds it, check its pin, pull and active"
+        )
+        await line.release()
+    line.heed()
     line.ready.set()
     while True:
-        await line.settled(down=True)
+        await line.press()
         line.pressed = True
         tell(line.name, "pressed", line.since)
         await trio.sleep(lock_out)
-        await _released(line, health)
+        await _released(line)
         line.pressed = False
         tell(line.name, "released", line.since)
         await trio.sleep(lock_out)
 
 
-async def _released(line: Line, health: Health) -> None:
+async def _released(line: Line) -> None:
     with trio.move_on_after(STUCK_SECONDS):
-        await line.settled(down=False)
+        await line.release()
         return
-    health.note(line.name, f"down for {STUCK_SECONDS:.0f} s, it may be stuck")
-    await line.settled(down=False)
-    health.note(line.name)
+    line.heed(unless=f"down for {STUCK_SECONDS:.0f} s, it may be stuck")
+    await line.release()
+    line.heed()
 
 
-def _mock_factory() -> Any:
-    from gpiozero.pins.mock import MockFactory, MockPin
-
-    return MockFactory(pin_class=MockPin)
-
-
-def _lgpio_factory() -> Any:
-    """Return the factory of real pins. Blocks; raises whatever the layers below raise."""
-    # At import lgpio moves the process to LG_WD, or stays, and makes a pipe there, without which
-    # the import fails: a daemon's own working directory is often read-only.
-    if "LG_WD" not in os.environ:
-        runtime = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
-        os.environ["LG_WD"] = runtime or tempfile.mkdtemp(prefix="laned-")
-    here = Path.cwd()
-    try:
-        from gpiozero.pins.lgpio import LGPIOFactory
-    finally:
-        os.chdir(here)
-    return LGPIOFactory()
-
-
-def _cure(error: Exception) -> str:
-    if isinstance(error, ImportError | AttributeError):
-        return "install the library lgpio: pip install 'laned[gpio]'"
-    return "a Raspberry Pi's /dev/gpiochip* is needed, and a user in the group gpio"
+async def _mind_noise(line: Line, health: Health) -> None:
+    part = f"wires of {line.name}"
+    while True:
+        await line.noisy.wait()
+        health.note(
+            part,
+            f"more than {GLITCHES} glitches within {GLITCH_SECONDS:.0f} s, none of them a press;"
+            " keep the wires short and away from mains",
+        )
+        await line.clean()
+        health.note(part)

@@ -32,6 +32,15 @@ DEFAULT_BUTTON_PINS: Final[Mapping[str, int]] = MappingProxyType({"confirm": 17,
 # What luma takes where the file leaves them out.
 LUMA_GPIO_DC: Final = 24
 LUMA_GPIO_RST: Final = 25
+LUMA_SPI_DEVICE: Final = 0
+# The GPIOs of a Raspberry Pi's buses, and those with a pull-up that cannot be switched off; source:
+# the pinout table of "BCM2835 ARM Peripherals" (6.2) and the board's schematics.
+I2C_PINS: Final[Mapping[int, tuple[int, ...]]] = MappingProxyType({0: (0, 1), 1: (2, 3)})
+SPI_PINS: Final[Mapping[int, tuple[int, ...]]] = MappingProxyType({0: (9, 10, 11), 1: (19, 20, 21)})
+SPI_SELECT_PINS: Final[Mapping[int, tuple[int, ...]]] = MappingProxyType(
+    {0: (8, 7), 1: (18, 17, 16)}
+)
+PULLED_UP_PINS: Final = (2, 3)
 
 Currency = Literal["SEK", "NOK", "DKK", "EUR"]
 _DECIMALS: Final[Mapping[str, int]] = MappingProxyType({"SEK": 2, "NOK": 2, "DKK": 2, "EUR": 2})
@@ -141,6 +150,10 @@ _Peers = Annotated[
     Meta(max_length=MAX_PEERS, description=f"a list of at most {MAX_PEERS} addresses or networks"),
 ]
 _Pin = Annotated[int, _whole(0, 27, "a GPIO number")]
+_Level = Literal["low", "high"]
+_ButtonName = Annotated[
+    str, _like("a button's name of 1 to 32 letters a-z, digits, - and _", "[a-z][a-z0-9_-]*", 32)
+]
 _Pixels = Annotated[int, _whole(8, 1024, "a number of pixels")]
 _I2cAddress = Annotated[int, Meta(ge=3, le=0x77, description="an I2C address from 0x03 to 0x77")]
 # luma.core refuses any other.
@@ -268,26 +281,54 @@ class DisplayConfig(_Table, frozen=True, kw_only=True):
 
 
 class ButtonConfig(_Table, frozen=True, kw_only=True):
-    """A button: GPIO numbers (BCM) of its contact and LED (None: no LED), seconds of bounce."""
+    """A button: GPIO numbers (BCM) of its contact and LED (None: no LED), seconds of bounce.
+
+    `active` is the level of `pin` while it is pressed, None: the one that `pull` does not give;
+    `led_active` that of `led` while it is lit, None: high.
+    """
 
     pin: _Pin
     led: _Pin | None = None
     bounce_time: Annotated[float, _seconds(1, low=0)] = 0.03
+    pull: Literal["up", "down", "none"] = "up"
+    active: _Level | None = None
+    led_active: _Level | None = None
+
+    @property
+    def pressed_high(self) -> bool:
+        """Whether the pin's level is high while the button is pressed."""
+        return self.pull == "down" if self.active is None else self.active == "high"
+
+
+class TillButtonConfig(ButtonConfig, frozen=True, kw_only=True):
+    """A button that the lane itself has no use for: the till is told of it."""
+
+    action: Literal["till"]
+
+
+_TillButtons = Annotated[
+    Mapping[_ButtonName, TillButtonConfig],
+    Meta(
+        description='for a button of the till\'s own, any name with action = "till"',
+        extra={"told by": "action"},
+    ),
+]
 
 
 class ButtonsConfig(_Table, frozen=True, kw_only=True):
-    """[buttons], and below it a table for each button."""
+    """[buttons], and below it a table for each button; `till`: those under names of their own."""
 
     driver: Literal["gpio", "virtual", "none"] = "gpio"
     confirm: ButtonConfig = ButtonConfig(pin=DEFAULT_BUTTON_PINS["confirm"], led=22)
     abort: ButtonConfig = ButtonConfig(pin=DEFAULT_BUTTON_PINS["abort"], led=23)
     approve: ButtonConfig | None = None
+    till: _TillButtons = MappingProxyType({})
 
     @property
     def named(self) -> dict[str, ButtonConfig]:
         """Every button that there is, by name."""
         buttons = {"confirm": self.confirm, "abort": self.abort, "approve": self.approve}
-        return {name: button for name, button in buttons.items() if button is not None}
+        return {name: one for name, one in buttons.items() if one is not None} | dict(self.till)
 
 
 class JournalConfig(_Table, frozen=True, kw_only=True):
@@ -380,6 +421,8 @@ def _contradictions(config: Config) -> Iterator[str]:
         for key in ("device", "bus_speed_hz", "gpio_DC", "gpio_RST"):
             if getattr(config.display, key.lower()) is not None:
                 yield f'display.{key}: allowed only with display.interface = "spi"'
+    for name, button in config.buttons.named.items():
+        yield from _contradictions_of(f"buttons.{name}", button)
     owners: dict[int, str] = {}
     for key, pin in _pins(config):
         if pin in owners:
@@ -387,13 +430,41 @@ def _contradictions(config: Config) -> Iterator[str]:
         owners.setdefault(pin, key)
 
 
+def _contradictions_of(key: str, button: ButtonConfig) -> Iterator[str]:
+    if button.pull == "none" and button.active is None:
+        yield (
+            f'{key}.pull: "none" needs {key}.active = "low" or "high",'
+            " the level of the pin while the button is pressed"
+        )
+    if button.pull != "up" and button.pin in PULLED_UP_PINS:
+        yield (
+            f'{key}.pull: "{button.pull}" cannot be had on GPIO {button.pin},'
+            ' which the board pulls up; use "up", or another pin'
+        )
+    if button.led is None and button.led_active is not None:
+        yield f"{key}.led_active: allowed only with {key}.led"
+
+
 def _pins(config: Config) -> Iterator[tuple[str, int]]:
     """Every GPIO in use, after the key that gives it."""
-    display = config.display
-    if display.interface == "spi" and display.driver not in ("virtual", "none"):
-        yield "display.gpio_DC", LUMA_GPIO_DC if display.gpio_dc is None else display.gpio_dc
-        yield "display.gpio_RST", LUMA_GPIO_RST if display.gpio_rst is None else display.gpio_rst
+    if config.buttons.driver == "gpio" and config.display.driver not in ("virtual", "none"):
+        yield from _display_pins(config.display)
     for name, button in config.buttons.named.items():
         yield f"buttons.{name}.pin", button.pin
         if button.led is not None:
             yield f"buttons.{name}.led", button.led
+
+
+def _display_pins(display: DisplayConfig) -> Iterator[tuple[str, int]]:
+    bus = f"{display.interface.upper()} {display.port}"
+    if display.interface == "i2c":
+        for pin in I2C_PINS.get(display.port, ()):
+            yield f"display.port, {bus}", pin
+        return
+    yield "display.gpio_DC", LUMA_GPIO_DC if display.gpio_dc is None else display.gpio_dc
+    yield "display.gpio_RST", LUMA_GPIO_RST if display.gpio_rst is None else display.gpio_rst
+    device = LUMA_SPI_DEVICE if display.device is None else display.device
+    for pin in SPI_PINS.get(display.port, ()):
+        yield f"display.port, {bus}", pin
+    for pin in SPI_SELECT_PINS.get(display.port, ())[device : device + 1]:
+        yield f"display.device, {bus}", pin

@@ -4,7 +4,9 @@ msgspec itself stops at the first error and words it for programmers.
 """
 
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 
 import msgspec
@@ -16,19 +18,28 @@ T = TypeVar("T", bound=Struct)
 
 
 def read_table(kind: type[T], raw: object, path: str, findings: list[str]) -> T | None:
-    """`raw` as a `kind`, or None when that, or anything below it, has a finding."""
+    """`raw` as a `kind`, or None when that, or anything below it, has a finding.
+
+    A field whose Meta says "told by" takes, under names of their own, the tables that have the key
+    it gives.
+    """
     if not isinstance(raw, dict):
         findings.append(f"{path}: {_shown(raw)} is not a table")
         return None
     before = len(findings)
     prefix = f"{path}." if path else ""
     fields = {entry.encode_name: entry for entry in structs.fields(kind)}
+    more = next((name for name, entry in fields.items() if _teller(entry.type)), "")
+    own = fields.pop(more).type if more else None
+    named = {key: part for key, part in raw.items() if key not in fields and _is_own(own, part)}
     findings.extend(
-        f"{prefix}{_shown_key(key)}: unknown key; {_hint(key, list(fields))}"
+        f"{prefix}{_shown_key(key)}: unknown key; {_hint(key, list(fields), own)}"
         for key in raw
-        if key not in fields
+        if key not in fields and key not in named
     )
     values: dict[str, object] = {}
+    if more:
+        values[more] = _read_named(own, named, prefix, findings)
     for key, entry in fields.items():
         expected = _without_none(entry.type)
         is_table = isinstance(expected, type) and issubclass(expected, Struct)
@@ -38,6 +49,30 @@ def read_table(kind: type[T], raw: object, path: str, findings: list[str]) -> T 
         elif entry.required:
             findings.append(f"{prefix}{key}: not given; must be {_words(expected)}")
     return kind(**values) if len(findings) == before else None
+
+
+def _teller(kind: Any) -> str:
+    """The key that tells a table under a name of its own; "": the field takes no such tables."""
+    return str((_meta(kind).extra or {}).get("told by", ""))
+
+
+def _is_own(kind: Any, raw: object) -> bool:
+    return kind is not None and isinstance(raw, dict) and _teller(kind) in raw
+
+
+def _read_named(
+    kind: Any, raw: dict[str, object], prefix: str, findings: list[str]
+) -> Mapping[str, object]:
+    """Tables under names of their own, by name."""
+    name_kind, table_kind = get_args(get_args(kind)[0])
+    for name in raw:
+        _read_value(name_kind, name, f"{prefix}{_shown_key(name)}", findings)
+    return MappingProxyType(
+        {
+            name: read_table(table_kind, part, f"{prefix}{_shown_key(name)}", findings)
+            for name, part in raw.items()
+        }
+    )
 
 
 def _read_value(kind: Any, raw: object, path: str, findings: list[str]) -> object:
@@ -81,11 +116,11 @@ def _words(kind: Any) -> str:
     return _meta(kind).description or str(kind)
 
 
-def _hint(key: str, known: list[str]) -> str:
-
+def _hint(key: str, known: list[str], own: Any = None) -> str:
     if close := get_close_matches(key, known, n=1):
         return f'did you mean "{close[0]}"?'
-    return f"allowed here: {', '.join(known)}"
+    more = f"; {_words(own)}" if own is not None else ""
+    return f"allowed here: {', '.join(known)}{more}"
 
 
 def _shown_key(key: str) -> str:

@@ -67,5 +67,9 @@ def remeant(before: LaneState, after: LaneState, now: float) -> dict[str, float]
 
 
 def lit(state: LaneState) -> frozenset[str]:
-    """The buttons whose press would do something now: their LEDs are lit."""
-    return frozenset(name for name in NAMES if meaning(state, name))
+    """The buttons whose press would do something now: their LEDs are lit.
+
+    A press of the till's own buttons always does: the till is told.
+    """
+    meant = (name for name in NAMES if meaning(state, name))
+    return frozenset(meant).union(state.config.buttons.till)

@@ -1,73 +1,16 @@
-"""The button adapter on gpiozero's mock pins, in virtual time."""
+"""The button adapter on gpiozero's mock pins, in virtual time: presses and LEDs."""
 
-import logging
-import sys
-import threading
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
 from typing import Any
 
 import gpiozero
 import pytest
 import trio
-import trio.testing
+from buttonrig import CONFIRM, PRESS, VIRTUAL, Rig
 from gpiozero.pins.mock import MockFactory, MockPin
 
-from laned.buttons import (
-    CHATTER_EDGES,
-    QUIET_SECONDS,
-    RETRY_SECONDS,
-    STUCK_SECONDS,
-    Buttons,
-    Line,
-)
-from laned.config import ButtonConfig, ButtonsConfig
-
-BOUNCE = 0.03
-VIRTUAL = ButtonsConfig(driver="virtual")
-CONFIRM, ABORT = 17, 27
-PRESS = [("confirm", "pressed"), ("confirm", "released")]
-
-
-class Rig:
-    """Buttons running, with everything that they told."""
-
-    def __init__(self, nursery: trio.Nursery, config: ButtonsConfig = VIRTUAL) -> None:
-        self.told: list[tuple[str, str]] = []
-        self.times: list[float] = []
-        self.since: list[float] = []
-        self.reports: list[str] = []
-        self.reported = trio.Event()
-        self.buttons = Buttons(config)
-        self.scope = trio.CancelScope()
-        self.ended = trio.Event()
-        self._send, self._lit = trio.open_memory_channel[frozenset[str]](10)
-        nursery.start_soon(self._run)
-
-    async def _run(self) -> None:
-        with self.scope:
-            await self.buttons.run(self._tell, self._report, self._lit)
-        self.ended.set()
-
-    def _tell(self, name: str, action: str, since: float) -> None:
-        self.told.append((name, action))
-        self.times.append(trio.current_time())
-        self.since.append(since)
-
-    def _report(self, state: str) -> None:
-        self.reports.append(state)
-        self.reported.set()
-
-    async def light(self, *names: str) -> None:
-        self._send.send_nowait(frozenset(names))
-        await trio.testing.wait_all_tasks_blocked()
-
-    def pin(self, number: int) -> Any:
-        return self.buttons._factory.pin(number)
-
-    async def stop(self) -> None:
-        self.scope.cancel()
-        await self.ended.wait()
+from laned.buttons import Buttons
+from laned.config import ButtonConfig, ButtonsConfig, TillButtonConfig
 
 
 @pytest.fixture
@@ -161,91 +104,6 @@ async def test_two_quick_presses_are_two(rig: Rig, autojump_clock: object) -> No
     assert rig.told == PRESS * 2
 
 
-async def test_held_at_boot_is_ignored_until_released(
-    nursery: trio.Nursery, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class HeldPin(MockPin):  # type: ignore[misc]
-        def _set_pull(self, value: str) -> None:
-            super()._set_pull(value)
-            if value == "up":
-                self.drive_low()
-
-    monkeypatch.setattr("gpiozero.pins.mock.MockPin", HeldPin)
-    rig = Rig(nursery)
-    await trio.sleep(10)
-    assert rig.told == []
-    rig.pin(CONFIRM).drive_high()
-    await trio.sleep(1)
-    assert rig.told == []
-    await rig.buttons.press("confirm", 0.1)
-    await trio.sleep(1)
-    assert rig.told == PRESS
-    await trio.sleep(STUCK_SECONDS)
-    # The other one is down to this moment.
-    assert rig.reports == ["ok", "failing"]
-
-
-async def test_stuck(rig: Rig, autojump_clock: object, caplog: pytest.LogCaptureFixture) -> None:
-    pin = rig.pin(CONFIRM)
-    pin.drive_low()
-    await trio.sleep(STUCK_SECONDS - 1)
-    assert rig.reports == ["ok"]
-    await trio.sleep(2)
-    assert rig.reports == ["ok", "failing"]
-    assert "confirm: down for 60 s" in caplog.text
-    await rig.buttons.press("abort", 0.1)
-    await trio.sleep(1)
-    assert rig.told == [PRESS[0], ("abort", "pressed"), ("abort", "released")]
-    pin.drive_high()
-    await trio.sleep(1)
-    assert rig.reports == ["ok", "failing", "ok"]
-    assert rig.told[3:] == [PRESS[1]]
-    await rig.buttons.press("confirm", 0.1)
-    await trio.sleep(1)
-    assert rig.told[4:] == PRESS
-
-
-async def test_chatter_is_ignored_until_quiet(rig: Rig, autojump_clock: object) -> None:
-    pin = rig.pin(CONFIRM)
-    for _ in range(CHATTER_EDGES):
-        pin.drive_low()
-        await trio.sleep(0.002)
-        pin.drive_high()
-        await trio.sleep(0.002)
-    assert rig.reports == ["ok", "failing"]
-    assert rig.told == []
-    await rig.buttons.press("confirm", QUIET_SECONDS / 2)
-    await rig.buttons.press("abort", 0.1)
-    assert rig.told == [("abort", "pressed")]
-    await trio.sleep(2 * QUIET_SECONDS + 1)
-    assert rig.reports == ["ok", "failing", "ok"]
-    await rig.buttons.press("confirm", 0.1)
-    await trio.sleep(1)
-    assert rig.told[2:] == PRESS
-
-
-async def test_a_press_that_ends_in_chatter_is_told_released(
-    rig: Rig, autojump_clock: object
-) -> None:
-    pin = rig.pin(CONFIRM)
-    pin.drive_low()
-    await trio.sleep(0.1)
-    for _ in range(CHATTER_EDGES):
-        pin.drive_high()
-        pin.drive_low()
-    await trio.sleep(1)
-    assert rig.told == PRESS
-    assert rig.reports == ["ok", "failing"]
-
-
-async def test_an_impatient_finger_is_no_chatter(rig: Rig, autojump_clock: object) -> None:
-    for _ in range(20):
-        await rig.buttons.press("confirm", 0.05)
-        await trio.sleep(0.05)
-    assert rig.told == PRESS * 20
-    assert rig.reports == ["ok"]
-
-
 async def test_leds_follow_the_newest_set(rig: Rig, autojump_clock: object) -> None:
     def leds() -> list[bool | None]:
         return [rig.buttons.led(name) for name in ("confirm", "abort")]
@@ -337,78 +195,98 @@ async def test_none(autojump_clock: object) -> None:
     assert reports == ["off"]
 
 
-async def test_without_hardware(
-    nursery: trio.Nursery, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Wherever this runs: there is no such board, with or without the library.
-    monkeypatch.setitem(sys.modules, "lgpio", None)
-    with trio.fail_after(5):
-        rig = Rig(nursery, ButtonsConfig(driver="gpio"))
-        await rig.reported.wait()
-    await rig.stop()
-    assert rig.reports == ["failing"]
-    assert "pip install 'laned[gpio]'" in caplog.text
+# -- Wiring ---------------------------------------------------------------------------------------
 
 
-async def test_failed_opening_is_tried_again(
-    nursery: trio.Nursery,
-    autojump_clock: object,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("wiring", "rest", "down"),
+    [
+        ({}, "high", "low"),
+        ({"pull": "up", "active": "low"}, "high", "low"),
+        ({"pull": "up", "active": "high"}, "low", "high"),  # a contact that opens
+        ({"pull": "down"}, "low", "high"),
+        ({"pull": "down", "active": "low"}, "high", "low"),
+        ({"pull": "none", "active": "low"}, "high", "low"),
+        ({"pull": "none", "active": "high"}, "low", "high"),
+    ],
+    ids=str,
+)
+async def test_pull_and_polarity(
+    nursery: trio.Nursery, autojump_clock: object, wiring: dict[str, Any], rest: str, down: str
 ) -> None:
-    caplog.set_level(logging.INFO)
-    monkeypatch.setenv("GPIOZERO_MOCK_REVISION", "fe")
-    rig = Rig(nursery)
-    await trio.sleep(3 * RETRY_SECONDS + 1)
-    assert rig.reports == ["failing"]
-    assert len(caplog.records) == 1
-    assert "/dev/gpiochip" in caplog.text
-    monkeypatch.undo()
-    await trio.sleep(RETRY_SECONDS)
-    assert rig.reports == ["failing", "ok"]
-    assert "MockFactory" in caplog.text
+    """On real pins' code: `drive` is the wire, not the adapter's own virtual button."""
+    confirm = ButtonConfig(pin=CONFIRM, **wiring)
+
+    class Wired(MockPin):  # type: ignore[misc]
+        def _set_pull(self, value: str) -> None:
+            super()._set_pull(value)
+            if self.info.name == f"GPIO{CONFIRM}":
+                getattr(self, f"drive_{rest}")()  # the contact is stronger than the pull
+
+    rig = Rig(
+        nursery,
+        ButtonsConfig(driver="gpio", confirm=confirm),
+        lambda: MockFactory(pin_class=Wired),
+    )
+    await trio.sleep(1)
+    assert rig.reports == ["ok"]
+    pin = rig.pin(CONFIRM)
+    assert pin.pull == {"none": "floating"}.get(confirm.pull, confirm.pull)
+    getattr(pin, f"drive_{down}")()
+    await trio.sleep(0.1)
+    assert rig.told == PRESS[:1]
+    getattr(pin, f"drive_{rest}")()
+    await trio.sleep(0.1)
+    assert rig.told == PRESS
+
+
+@pytest.mark.parametrize("pull", ["up", "down", "none"])
+@pytest.mark.parametrize("active", ["low", "high"])
+async def test_virtual_buttons_of_any_wiring_are_released_and_can_be_pressed(
+    nursery: trio.Nursery, autojump_clock: object, pull: Any, active: Any
+) -> None:
+    confirm = ButtonConfig(pin=CONFIRM, pull=pull, active=active)
+    rig = Rig(nursery, ButtonsConfig(driver="virtual", confirm=confirm))
+    await trio.sleep(1)
+    assert (rig.told, rig.reports) == ([], ["ok"])
     await rig.buttons.press("confirm", 0.1)
     await trio.sleep(1)
     assert rig.told == PRESS
 
 
-async def test_edges_from_a_foreign_thread() -> None:
-    """As on hardware, where the pin library has a thread of its own; in real time."""
-    pressed = trio.Event()
-    tellers: list[int] = []
-    buttons = Buttons(VIRTUAL)
-
-    def tell(name: str, action: str, since: float) -> None:
-        tellers.append(threading.get_ident())
-        pressed.set()
-
-    async def lit() -> AsyncIterator[frozenset[str]]:
-        yield frozenset()
-
-    with trio.fail_after(5):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(buttons.run, tell, lambda _: None, lit())
-            await buttons._opened.wait()
-            await buttons._lines["confirm"].ready.wait()
-            await trio.to_thread.run_sync(buttons._factory.pin(CONFIRM).drive_low)
-            await pressed.wait()
-            nursery.cancel_scope.cancel()
-    assert tellers[0] == threading.get_ident()
+@pytest.mark.parametrize(("led_active", "lit"), [(None, True), ("high", True), ("low", False)])
+async def test_polarity_of_an_led(
+    nursery: trio.Nursery, autojump_clock: object, led_active: Any, lit: bool
+) -> None:
+    confirm = ButtonConfig(pin=CONFIRM, led=22, led_active=led_active)
+    rig = Rig(nursery, ButtonsConfig(driver="virtual", confirm=confirm))
+    await trio.sleep(1)
+    assert rig.pin(22).state is not lit
+    await rig.light("confirm")
+    assert rig.pin(22).state is lit
+    assert rig.buttons.led("confirm") is True
 
 
-def test_an_edge_after_the_end_hurts_nobody() -> None:
-    """The library's thread outlives trio's run, and must outlive what it calls."""
-    factory = MockFactory(pin_class=MockPin)
-    line = Line("confirm", ButtonConfig(pin=CONFIRM))
+async def test_a_button_of_the_tills_own(nursery: trio.Nursery, autojump_clock: object) -> None:
+    config = ButtonsConfig(driver="virtual", till={"help": TillButtonConfig(pin=5, action="till")})
+    rig = Rig(nursery, config)
+    await rig.buttons.press("help", 0.1)
+    await trio.sleep(1)
+    assert rig.told == [("help", "pressed"), ("help", "released")]
 
-    async def main(devices: ExitStack) -> None:
-        line.open(factory, devices)
-        factory.pin(CONFIRM).drive_low()
-        await trio.testing.wait_all_tasks_blocked()
 
-    with ExitStack() as devices:
-        trio.run(main, devices)
-        assert line.edges == 1
-        assert factory.pin(CONFIRM).when_changed is not None
-        factory.pin(CONFIRM).drive_high()
-        assert line.edges == 1
+async def test_bounce_time_locks_out(nursery: trio.Nursery, autojump_clock: object) -> None:
+    """Counted from the first edge of a press, and from that of a release."""
+    config = ButtonsConfig(driver="virtual", confirm=ButtonConfig(pin=CONFIRM, bounce_time=0.3))
+    rig = Rig(nursery, config)
+    await trio.sleep(1)
+    began = trio.current_time()
+    pin = rig.pin(CONFIRM)
+    for _ in range(3):
+        pin.drive_low()
+        await trio.sleep(0.05)
+        pin.drive_high()
+        await trio.sleep(0.05)
+    await trio.sleep(1)
+    assert rig.told == PRESS
+    assert [at - began for at in rig.times] == pytest.approx([0.005, 0.305])

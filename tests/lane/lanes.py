@@ -16,6 +16,7 @@ from onelane import receipt as receipt
 from onelane import replace as replace
 from onelane import shows as shows
 from onelane import with_approve_button as with_approve_button
+from onelane import with_till_button as with_till_button
 
 from laned.config import Config as Config
 from laned.lane import effects as fx

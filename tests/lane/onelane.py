@@ -6,7 +6,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-from laned.config import ButtonConfig, Config, TerminalConfig
+from laned.config import ButtonConfig, Config, TerminalConfig, TillButtonConfig
 from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.machine import handle
@@ -39,6 +39,12 @@ def light(config: Config | None = None) -> Config:
     """The configuration in light integration."""
     config = config or configuration()
     return replace(config, lane=replace(config.lane, mode="light"))
+
+
+def with_till_button(config: Config) -> Config:
+    """The configuration with a button of the till's own."""
+    button = TillButtonConfig(pin=6, action="till")
+    return replace(config, buttons=replace(config.buttons, till={"help": button}))
 
 
 def replace(value: S, **changes: Any) -> S:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import lanes
 import pytest
-from lanes import Lane, configuration, with_approve_button
+from lanes import Lane, configuration, with_approve_button, with_till_button
 
 from laned.config import Config
 from laned.lane import events as ev
 from laned.lane.buttons import Meaning, lit, meaning
+from laned.lane.news import ButtonNews, News, news
 from laned.lane.payment import PaymentState
 from laned.lane.state import Phase
 from laned.nexo import messages as m
@@ -144,6 +145,17 @@ def test_an_led_is_lit_exactly_while_a_press_does_something(
         acted = (step.state, step.effects) != (before, ())
         assert acted is (name in lit(before))
         assert step.refusal is None
+
+
+@pytest.mark.parametrize("make", EVERYWHERE, ids=lambda make: make.__name__)
+def test_a_button_of_the_tills_own_only_tells_the_till(make: Callable[[Config], Lane]) -> None:
+    lane = make(with_till_button(CONFIGS["button"]))
+    before = lane.state
+    assert "help" in lit(before)
+    step = lane.do(ev.ButtonPressed("help"))
+    assert (step.state, step.effects, step.refusal) == (before, (), None)
+    told = news(before, ev.ButtonPressed("help"), step.state)
+    assert told == [News("button", ButtonNews("help", "pressed"))]
 
 
 # -- What a press then does -----------------------------------------------------------------------
