@@ -5,6 +5,7 @@ from collections.abc import Callable
 import lanes
 import pytest
 from lanes import Lane, configuration, with_approve_button, with_till_button
+from reversals import UNDER_WAY
 
 from laned.config import Config
 from laned.lane import events as ev
@@ -77,6 +78,10 @@ TABLE: list[tuple[Callable[[Config], Lane], dict[str, Meaning]]] = [
     (lanes.logged_out, NOTHING),
     (lanes.stopped, NOTHING),
     (lanes.stopped_paying, NOTHING),
+    (lanes.survey, NOTHING),
+    (lanes.broken, NOTHING),
+    # reversal running
+    *((make, NOTHING) for make in UNDER_WAY),
     # payment pending
     (lanes.pending, {"confirm": Meaning.START, "abort": Meaning.CANCEL}),
     # processing, between two attempts
