@@ -19,12 +19,27 @@ import trio
 
 from laned.config import ButtonsConfig
 from laned.gpio import cure, mock_pins, name_of, real_pins
-from laned.line import GLITCH_SECONDS, GLITCHES, SETTLE_SECONDS, Line
+from laned.line import GLITCH_SECONDS, GLITCHES, SETTLE_SECONDS, Fault, Line
 
 STUCK_SECONDS: Final = 60.0
 """No customer presses longer."""
 FIRST_RETRY_SECONDS: Final = 1.0
 LAST_RETRY_SECONDS: Final = 30.0
+
+HELD: Final = Fault(
+    "is down from the start, ignored until it is released",
+    "if nobody holds it, check its pin, pull and active",
+)
+STUCK: Final = Fault(
+    f"down for {STUCK_SECONDS:.0f} s, it may be stuck", "free it, or check its contact"
+)
+CHATTERS: Final = Fault(
+    "chatters, its presses are ignored until it is quiet", "check its contact and wires"
+)
+NOISY: Final = Fault(
+    f"more than {GLITCHES} glitches within {GLITCH_SECONDS:.0f} s, none of them a press",
+    "keep the wires short and away from mains",
+)
 
 log = logging.getLogger(__name__)
 
@@ -37,22 +52,22 @@ class Health:
 
     def __init__(self, report: Report) -> None:
         self._report = report
-        self._faults: dict[str, str] = {}
+        self._faults: dict[str, Fault] = {}
         self._reported = ""
 
     @property
-    def faults(self) -> Mapping[str, str]:
+    def faults(self) -> Mapping[str, Fault]:
         """What is wrong now, by part."""
         return MappingProxyType(self._faults)
 
-    def note(self, part: str, fault: str = "") -> None:
-        """Set what is wrong with `part`; empty: nothing is."""
-        before = self._faults.pop(part, "")
-        if fault:
+    def note(self, part: str, fault: Fault | None = None) -> None:
+        """Set what is wrong with `part`; None: nothing is."""
+        before = self._faults.pop(part, None)
+        if fault is not None:
             self._faults[part] = fault
-        if fault and fault != before:
+        if fault is not None and fault != before:
             log.warning("buttons: %s: %s", part, fault)
-        elif before and not fault:
+        elif before is not None and fault is None:
             log.info("buttons: %s: works again", part)
         state = "failing" if self._faults else "ok"
         if state != self._reported:
@@ -77,7 +92,7 @@ class Buttons:
         self._health = Health(lambda state: None)
 
     @property
-    def faults(self) -> Mapping[str, str]:
+    def faults(self) -> Mapping[str, Fault]:
         """What is wrong now, by part; the parts are the buttons, their LEDs, wires, the pins."""
         return self._health.faults
 
@@ -142,7 +157,7 @@ class Buttons:
                         line.open(factory, attempt, virtual=self.virtual)
                     devices.enter_context(attempt.pop_all())
             except Exception as error:
-                health.note("pins", f"{type(error).__name__}: {error}; {cure(error)}")
+                health.note("pins", Fault(f"{type(error).__name__}: {error}", cure(error)))
                 await trio.sleep(retry)
                 retry = min(2 * retry, LAST_RETRY_SECONDS)
                 continue
@@ -172,7 +187,7 @@ async def _watch(line: Line, tell: Tell) -> None:
         if line.pressed:
             line.pressed = False
             tell(line.name, "released", line.since)
-        line.heed(unless="chatters, its presses are ignored; check the contact and its wires")
+        line.heed(unless=CHATTERS)
         await line.quiet()
 
 
@@ -180,10 +195,7 @@ async def _presses(line: Line, tell: Tell) -> None:
     lock_out = max(0.0, line.config.bounce_time - SETTLE_SECONDS)
     # What is down from the start was not pressed: it has to be seen released first.
     if await line.settle():
-        line.heed(
-            unless="is down from the start, ignored until it is released;"
-            " if nobody holds it, check its pin, pull and active"
-        )
+        line.heed(unless=HELD)
         await line.release()
     line.heed()
     line.ready.set()
@@ -202,7 +214,7 @@ async def _released(line: Line) -> None:
     with trio.move_on_after(STUCK_SECONDS):
         await line.release()
         return
-    line.heed(unless=f"down for {STUCK_SECONDS:.0f} s, it may be stuck")
+    line.heed(unless=STUCK)
     await line.release()
     line.heed()
 
@@ -211,10 +223,6 @@ async def _mind_noise(line: Line, health: Health) -> None:
     part = f"wires of {line.name}"
     while True:
         await line.noisy.wait()
-        health.note(
-            part,
-            f"more than {GLITCHES} glitches within {GLITCH_SECONDS:.0f} s, none of them a press;"
-            " keep the wires short and away from mains",
-        )
+        health.note(part, NOISY)
         await line.clean()
         health.note(part)

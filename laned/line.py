@@ -4,11 +4,12 @@ import math
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import trio
 
 from laned.config import ButtonConfig
+from laned.gpio import cure
 
 SETTLE_SECONDS: Final = 0.005
 """A line counts as down, or up, when it is so for this long without an edge."""
@@ -22,8 +23,19 @@ GLITCHES: Final = 20
 """Within `GLITCH_SECONDS`, too short for a press: more is noise on the wires."""
 GLITCH_SECONDS: Final = 60.0
 
-Note = Callable[[str, str], None]
-"""Told of a part and of what is wrong with it; "": nothing is."""
+
+class Fault(NamedTuple):
+    """What is wrong, and what helps."""
+
+    text: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.text}; {self.cure}"
+
+
+Note = Callable[[str, Fault | None], None]
+"""Told of a part and of what is wrong with it; None: nothing is."""
 
 
 class Rate:
@@ -151,13 +163,13 @@ class Line:
         try:
             self._led.value = wanted and self._heeded
         except Exception as error:
-            self._note(part, f"{type(error).__name__}: {error}")
+            self._note(part, Fault(f"{type(error).__name__}: {error}", cure(error)))
         else:
-            self._note(part, "")
+            self._note(part, None)
 
-    def heed(self, unless: str = "") -> None:
+    def heed(self, *, unless: Fault | None = None) -> None:
         """Heed the button from now on, unless that says why it is not heeded."""
-        self._heeded = not unless
+        self._heeded = unless is None
         self._note(self.name, unless)
         self.light(self._wanted)
 

@@ -14,7 +14,7 @@ import trio.testing
 from buttonrig import ABORT, CONFIRM, PRESS, VIRTUAL, Rig
 from gpiozero.pins.mock import MockFactory, MockPin
 
-from laned.buttons import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, STUCK_SECONDS, Buttons
+from laned.buttons import FIRST_RETRY_SECONDS, HELD, LAST_RETRY_SECONDS, STUCK_SECONDS, Buttons
 from laned.config import ButtonConfig, ButtonsConfig
 from laned.gpio import cure
 from laned.line import (
@@ -159,7 +159,7 @@ async def test_chatter_that_ends_held_down_is_not_a_press(rig: Rig, autojump_clo
     pin.drive_low()
     await trio.sleep(10 * QUIET_SECONDS)
     assert rig.told == []
-    assert "ignored until it is released" in rig.buttons.faults["confirm"]
+    assert rig.buttons.faults["confirm"] is HELD
     pin.drive_high()
     await trio.sleep(1)
     assert rig.told == []
@@ -238,7 +238,7 @@ async def test_without_hardware(
     await rig.stop()
     assert rig.reports == ["failing"]
     assert "pip install 'laned[gpio]'" in caplog.text
-    assert "pip install 'laned[gpio]'" in rig.buttons.faults["pins"]
+    assert "pip install 'laned[gpio]'" in rig.buttons.faults["pins"].cure
 
 
 async def test_failed_opening_is_tried_again_ever_more_slowly(
@@ -293,7 +293,7 @@ async def test_a_pin_that_is_taken_leaves_none_behind(
 
     rig = Rig(nursery, GPIO, pins)
     await trio.sleep(10)
-    assert "gpioinfo" in rig.buttons.faults["pins"]
+    assert "gpioinfo" in rig.buttons.faults["pins"].cure
     assert len(factories) > 1
     assert all(factory.pins == {} for factory in factories)
 
