@@ -43,6 +43,15 @@ def _daemon_side(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     run.add_argument("--config", type=Path, default=Path(DEFAULT_CONFIG), metavar="PATH")
     run.set_defaults(run=_run)
 
+    check = commands.add_parser("check", help="what is wrong with this lane, and how to mend it")
+    check.add_argument("--config", type=Path, default=Path(DEFAULT_CONFIG), metavar="PATH")
+    check.add_argument(
+        "--press",
+        action="store_true",
+        help="ask for a press of each button, as always in a terminal window",
+    )
+    check.set_defaults(run=_check)
+
     demo = commands.add_parser("demo", help="the whole lane on this machine, no hardware")
     demo.add_argument(
         "--scenario",
@@ -151,6 +160,16 @@ def _run(options: argparse.Namespace) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return USAGE
+
+
+def _check(options: argparse.Namespace) -> int:
+    import logging
+
+    from laned.check import check
+    from laned.logs import log_to_stderr
+
+    log_to_stderr(logging.CRITICAL)  # what is logged is found, and said in a line of its own
+    return check(options.config, ask=options.press or (sys.stdin.isatty() and sys.stdout.isatty()))
 
 
 def _demo(options: argparse.Namespace) -> int:

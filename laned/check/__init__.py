@@ -1,0 +1,74 @@
+"""`laned check`: looks at everything that a lane needs, and says how to mend what is broken.
+
+Each module has one subject and yields findings; what it asks of the operating system goes through a
+`Box`, so that tests can give it another one. A check beside a running daemon disturbs nothing: what
+the daemon holds is asked of the daemon.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from laned.check import buttons, daemon, display, host, journal, settings, sockets, terminal
+from laned.check.box import Box
+from laned.check.daemon import Daemon
+from laned.check.finding import Finding, Level, Tell, broken
+from laned.config import Config, ConfigError, load
+from laned.display import Panel
+from laned.exits import DONE, FAILED, USAGE
+
+
+def check(path: Path, *, ask: bool) -> int:
+    """Check the lane of the configuration at `path`; the exit status.
+
+    With `ask` each button has to be pressed. Prints a line for each finding as it is found.
+    """
+    try:
+        config = load(path, os.environ)
+    except ConfigError as error:
+        for found in error.findings:
+            print(broken("configuration", found, f"correct it in {path}"), flush=True)
+        print("laned: the configuration is invalid, nothing else was checked", file=sys.stderr)
+        return USAGE
+    levels: list[Level] = []
+
+    def tell(found: Finding) -> None:
+        levels.append(found.level)
+        print(found, flush=True)
+
+    try:
+        _check(config, path, Box.here(), tell, ask=ask)
+    except BaseExceptionGroup as group:
+        if group.split(KeyboardInterrupt)[1] is not None:
+            raise
+        raise KeyboardInterrupt from group
+    failed = levels.count(Level.BROKEN)
+    if failed:
+        print(f"laned: broken: {failed} of {len(levels)} findings", file=sys.stderr)
+    return FAILED if failed else DONE
+
+
+def _check(config: Config, path: Path, box: Box, tell: Tell, *, ask: bool) -> None:
+    running = daemon.look(config)
+    with closing(Panel(config.display)) as panel:
+        for found in _findings(config, path, box, running, panel):
+            tell(found)
+        trio.run(partial(buttons.check, config, box, running, tell, ask=ask))
+
+
+def _findings(
+    config: Config, path: Path, box: Box, running: Daemon, panel: Panel
+) -> Iterator[Finding]:
+    yield from settings.check(config, path)
+    yield from host.check(config, box)
+    yield from daemon.check(config, running)
+    yield from journal.check(config, running)
+    yield from sockets.check_till(config, box, running)
+    yield from sockets.check_listener(config, running)
+    yield from terminal.check(config, box, running)
+    yield from display.check(config, box, running, panel)

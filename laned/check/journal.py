@@ -1,0 +1,86 @@
+"""The journal: whether it is there, whole, and nobody else's. It is only read."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from laned.check.daemon import Daemon
+from laned.check.finding import Finding, broken, ok, warning
+from laned.config import Config
+from laned.journal import SCHEMA_VERSION
+
+SUBJECT: Final = "journal"
+ASIDE: Final = (
+    "keep the file, it holds the payments; restore a copy, or set journal.on_corrupt"
+    ' = "aside" to begin a new one beside it'
+)
+ACKNOWLEDGE: Final = (
+    "restore it from a copy; else compare the terminal's last payments with your books, then:"
+    " laned acknowledge-journal"
+)
+SAID: Final = {
+    "full": "make room on the disk",
+    "read_only": "make its folder writable: journalctl -u laned says what is in the way",
+    "corrupt": ASIDE,
+    "new": ACKNOWLEDGE,
+}
+
+
+def check(config: Config, daemon: Daemon) -> Iterator[Finding]:
+    """Check the journal; one that a daemon holds is left to it."""
+    path = Path(config.journal.path)
+    if daemon.running:
+        yield _held(path, daemon)
+    elif daemon.running is False:
+        yield _look(path)
+
+
+def _held(path: Path, daemon: Daemon) -> Finding:
+    if daemon.lane is None:
+        return ok(SUBJECT, f"{path} is in use by the daemon")
+    said = str(daemon.lane["journal"])
+    if said == "ok":
+        return ok(SUBJECT, f"{path} is in use by the daemon, which finds it ok")
+    return broken(SUBJECT, f"{path}: the daemon says {said}, and takes no payments", SAID[said])
+
+
+def _look(path: Path) -> Finding:
+    lock = path.with_name(path.name + ".lock")
+    try:
+        if not path.exists() or not path.stat().st_size:
+            if lock.exists() and lock.stat().st_size:
+                return broken(SUBJECT, f"{path} is lost: there was one before", ACKNOWLEDGE)
+            return ok(SUBJECT, f"{path} is not there yet; the first start makes it")
+        return _read(path)
+    except (OSError, sqlite3.OperationalError) as error:
+        return broken(SUBJECT, f"{path} cannot be read: {error}", "run this with sudo")
+    except sqlite3.DatabaseError as error:
+        return broken(SUBJECT, f"{path} is damaged: {error}", ASIDE)
+
+
+def _read(path: Path) -> Finding:
+    wal = path.with_name(path.name + "-wal")
+    # Without a log beside it nothing of the file is elsewhere, and `immutable` makes no files.
+    plain = not wal.exists() or not wal.stat().st_size
+    uri = f"file:{quote(str(path))}?mode=ro{'&immutable=1' if plain else ''}"
+    with closing(sqlite3.connect(uri, uri=True)) as db:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            text = f"{path} is of a newer laned (schema {version}, this one knows {SCHEMA_VERSION})"
+            return broken(SUBJECT, text, "install the newer laned again")
+        found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            return broken(SUBJECT, f"{path} is damaged: {found}", ASIDE)
+        payments, unfinished = db.execute(
+            "SELECT COUNT(*), COUNT(*) FILTER (WHERE final = 0) FROM payments"
+        ).fetchone()
+    if unfinished:
+        return warning(
+            SUBJECT,
+            f"{path} is whole: {payments} payments, one of them not finished",
+            "start laned: it asks the terminal what became of it",
+        )
+    return ok(SUBJECT, f"{path} is whole: {payments} payments")
