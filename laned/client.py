@@ -119,6 +119,7 @@ class Till:
         try:
             connection.connect()
         except OSError as error:
+            connection.close()
             raise Unreachable(f"{self._path}: {_words(error)}") from error
         return connection
 

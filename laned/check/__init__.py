@@ -31,8 +31,10 @@ def check(path: Path, *, ask: bool) -> int:
     try:
         config = load(path, os.environ)
     except ConfigError as error:
+        # Each says already what is expected; of a file that is not there nothing could be said.
+        cure = "" if path.exists() else "name it with --config, or put config/laned.toml there"
         for found in error.findings:
-            print(broken("configuration", found, f"correct it in {path}"), flush=True)
+            print(broken("configuration", found, cure), flush=True)
         print("laned: the configuration is invalid, nothing else was checked", file=sys.stderr)
         return USAGE
     levels: list[Level] = []

@@ -51,10 +51,12 @@ def _address(text: str) -> Address:
 
 
 def way_to(address: str, box: Box) -> Route | None:
-    """The route that an IPv4 address is reached by; None: there is none, or it is another kind."""
+    """The route that an IPv4 address is reached by; None for any other, and where there is none."""
     try:
         target = Address(address)
     except ValueError:
+        return None
+    if target.is_loopback:  # which the table leaves out
         return None
     fitting = [route for route in routes(box) if target in route.network]
     return max(fitting, key=lambda route: route.network.prefixlen, default=None)

@@ -40,10 +40,18 @@ def connect(config: Config, box: Box) -> Finding:
     assert host_port is not None
     try:
         with socket.create_connection(host_port, config.terminal.connect_timeout) as connection:
-            own = connection.getsockname()[0]
+            own, peer = connection.getsockname()[0], connection.getpeername()[0]
     except OSError as error:
         text = f"{address}: {reason(error, config.terminal.connect_timeout)}"
         return broken(SUBJECT, text, cure(error, host_port[0], box))
+    way = way_to(peer, box)
+    if own != peer and way is not None and way.gateway is not None:
+        return warning(
+            SUBJECT,
+            f"{address} can be connected to, by the router {way.gateway}",
+            f"see to it that the terminal can reach {own} as well; better, give both an address"
+            " in the same network",
+        )
     return ok(SUBJECT, f"{address} can be connected to, from {own}")
 
 

@@ -1,0 +1,211 @@
+"""Configuration, clock, disk, groups, the daemon, and the journal."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from boxes import NONE_RUNS, NOT_KNOWN, Machine, config, expect, hardware, lane, only, running
+
+from laned.check import daemon, host, journal, settings
+from laned.check.daemon import Daemon
+from laned.check.finding import Level, broken
+from laned.config import Config
+from laned.journal import SCHEMA_VERSION, Journal
+
+OK, WARNING, BROKEN = Level
+PATH = Path("/etc/laned/laned.toml")
+
+
+def test_a_finding_is_one_line() -> None:
+    text = str(broken("display", "two\nlines", "one\x1b[31m cure"))
+    assert text == "broken   display        two lines; cure: one [31m cure"
+
+
+# -- Configuration --------------------------------------------------------------------------------
+
+
+def test_a_valid_configuration() -> None:
+    expect(only(settings.check(config(), PATH)), OK, "/etc/laned/laned.toml", "valid")
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (['maintenance.window = ""'], ("maintenance.window", "60 minutes")),
+        (["buttons.approve.pin = 5"], ("buttons.approve", 'payment.signature = "decline"')),
+        (['buttons.driver = "none"', 'payment.confirm = "button"'], ("only a till",)),
+        (['buttons.driver = "none"', 'payment.signature = "button"'], ("declined",)),
+    ],
+)
+def test_what_is_valid_and_hardly_meant(lines: list[str], words: tuple[str, ...]) -> None:
+    first, second = settings.check(config(*lines), PATH)
+    expect(first, OK)
+    expect(second, WARNING, *words)
+
+
+# -- The machine ----------------------------------------------------------------------------------
+
+
+def test_clock(machine: Machine) -> None:
+    expect(host.clock(machine.box), OK)
+    machine.synchronised = False
+    expect(host.clock(machine.box), WARNING, "not synchronised", "timedatectl")
+
+
+@pytest.mark.parametrize(
+    ("free", "level"),
+    [
+        (host.LITTLE_ROOM, OK),
+        (host.LITTLE_ROOM - 1, WARNING),
+        (host.NO_ROOM, WARNING),
+        (host.NO_ROOM - 1, BROKEN),
+        (0, BROKEN),
+    ],
+)
+def test_disk(machine: Machine, free: int, level: Level) -> None:
+    machine.free = free
+    expect(host.disk(Path("/not/there/yet/journal"), machine.box), level, f"{free >> 20} MiB")
+
+
+def test_groups(machine: Machine) -> None:
+    assert list(host.groups(config(), machine.box)) == []
+    machine.write("/etc/group", "gpio:x:986:")
+    expect(only(host.groups(config(), machine.box)), WARNING, "no group i2c", "groupadd")
+    assert list(host.groups(config('display.driver = "none"'), machine.box)) == []
+    spi = config('display.interface = "spi"', 'buttons.driver = "none"')
+    expect(only(host.groups(spi, machine.box)), WARNING, "no group spi")
+
+
+# -- The daemon -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Config:
+    """A configuration whose journal and socket can be made."""
+    return config(f'journal.path = "{tmp_path}/j"', f'till.socket = "{tmp_path}/s"')
+
+
+def test_no_daemon(at: Config) -> None:
+    assert daemon.look(at) == NONE_RUNS
+    expect(only(daemon.check(at, NONE_RUNS)), OK, "none runs")
+    Journal(Path(at.journal.path), 0).close()
+    assert daemon.look(at) == NONE_RUNS
+
+
+def test_a_daemon_that_does_not_answer(at: Config) -> None:
+    """Its journal is locked, and the lock stays its own."""
+    held = Journal(Path(at.journal.path), 0)
+    found = daemon.look(at)
+    assert (found.running, found.lane) == (True, None)
+    assert found.holds
+    expect(only(daemon.check(at, found)), BROKEN, "does not answer", f"{at.till.socket}")
+    held.close()
+    assert daemon.look(at) == NONE_RUNS
+
+
+def test_a_daemon_of_which_nothing_can_be_told(tmp_path: Path) -> None:
+    """As for a user who may not look into /var/lib/laned: root may always, a file is no folder."""
+    (tmp_path / "file").touch()
+    found = daemon.look(config(f'journal.path = "{tmp_path}/file/journal"'))
+    assert found == NOT_KNOWN
+    assert found.holds
+    expect(only(daemon.check(config(), found)), WARNING, "cannot be told", "sudo")
+
+
+def test_a_daemon_that_answers() -> None:
+    expect(only(daemon.check(config(), running())), OK, "laned 1.2.3 runs")
+    assert hardware(buttons="failing").health("buttons") == "failing"
+    assert Daemon(True).health("buttons") == ""
+
+
+# -- The journal ----------------------------------------------------------------------------------
+
+
+def looked_at(at: Config) -> tuple[Level, str]:
+    found = only(journal.check(at, daemon.look(at)))
+    return found.level, str(found)
+
+
+def test_journal_that_is_not_there_yet(at: Config) -> None:
+    level, line = looked_at(at)
+    assert level is OK
+    assert "the first start makes it" in line
+    assert not Path(at.journal.path).exists()
+
+
+def test_whole_journal_is_left_as_it_is(at: Config) -> None:
+    path = Path(at.journal.path)
+    Journal(path, 0).close()
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    level, line = looked_at(at)
+    assert (level, "is whole: 0 payments" in line) == (OK, True), line
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
+
+
+def test_journal_after_a_crash(at: Config) -> None:
+    """What lies only in the write-ahead log counts."""
+    path = Path(at.journal.path)
+    Journal(path, 0).close()
+    crash = (
+        "import os, sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        'db.execute("INSERT INTO payments (id, fingerprint, content_hash, type, amount, currency,'
+        " state, final, created_at, updated_at) VALUES ('a', '', '', 'payment', '1', 'SEK',"
+        " 'processing', 0, '', '')\"); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", crash, str(path)], check=True)
+    assert path.with_name("j-wal").stat().st_size
+    level, line = looked_at(at)
+    assert (level, "1 payments, one of them not finished" in line) == (WARNING, True), line
+
+
+def test_lost_journal(at: Config) -> None:
+    path = Path(at.journal.path)
+    Journal(path, 0).close()
+    path.unlink()
+    level, line = looked_at(at)
+    assert (level, "is lost" in line, "acknowledge-journal" in line) == (BROKEN, True, True), line
+
+
+@pytest.mark.parametrize("damage", [b"no database at all", None])
+def test_damaged_journal(at: Config, damage: bytes | None) -> None:
+    path = Path(at.journal.path)
+    Journal(path, 0).close()
+    if damage is None:
+        damage = path.read_bytes()[:4096] + b"\xff" * 8192
+    path.write_bytes(damage)
+    level, line = looked_at(at)
+    assert (level, "damaged" in line, "aside" in line) == (BROKEN, True, True), line
+
+
+def test_journal_of_a_newer_laned(at: Config) -> None:
+    path = Path(at.journal.path)
+    Journal(path, 0).close()
+    db = sqlite3.connect(path)
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    db.close()
+    level, line = looked_at(at)
+    assert (level, "newer laned" in line) == (BROKEN, True), line
+
+
+def test_journal_in_use(at: Config) -> None:
+    held = Journal(Path(at.journal.path), 0)
+    level, line = looked_at(at)
+    assert (level, "in use by the daemon" in line) == (OK, True)
+    held.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("full", "make room"),
+        ("read_only", "writable"),
+        ("corrupt", "aside"),
+        ("new", "acknowledge-journal"),
+    ],
+)
+def test_what_the_daemon_says_of_its_journal(at: Config, said: str, words: str) -> None:
+    expect(only(journal.check(at, Daemon(True, lane(journal=said)))), BROKEN, said, words)
+    expect(only(journal.check(at, running())), OK, "in use by the daemon")
+    assert list(journal.check(at, NOT_KNOWN)) == []
