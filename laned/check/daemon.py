@@ -88,5 +88,5 @@ def check(config: Config, daemon: Daemon) -> Iterator[Finding]:
         yield ok(
             SUBJECT,
             f"laned {daemon.lane['version']} runs this lane; its hardware, sockets and session"
-            " are left alone",
+            " are left alone: to try them, stop it first (sudo systemctl stop laned)",
         )

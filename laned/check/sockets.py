@@ -35,7 +35,7 @@ def check_till(config: Config, box: Box, daemon: Daemon) -> Iterator[Finding]:
     elif daemon.running:
         yield from _silent(box, till.socket)
     elif _listened_on(box, till.socket):
-        yield from _passed(till)
+        yield from _passed(till, daemon)
     else:
         yield _to_be_made(box, Path(till.socket))
 
@@ -70,8 +70,10 @@ def _listened_on(box: Box, path: str) -> bool:
     return any(entry[3] == LISTENS and entry[7:] == [path] for entry in entries if len(entry) > 3)
 
 
-def _passed(till: TillConfig) -> Iterator[Finding]:
-    if till.sets_access:
+def _passed(till: TillConfig, daemon: Daemon) -> Iterator[Finding]:
+    if daemon.running is None:
+        yield ok(TILL, f"{till.socket} is listened on")
+    elif till.sets_access:
         yield broken(
             TILL,
             f"{till.socket} is listened on by systemd, and till.mode or till.group are set",
@@ -120,7 +122,10 @@ def _port(bind: str, host_port: tuple[str, int], daemon: Daemon) -> Finding:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        return broken(LISTENER, f"{bind}: {error.strerror or error}", _listener_cure(error, port))
+        cure = _listener_cure(error, port)
+        if daemon.running is None and error.errno == errno.EADDRINUSE:
+            return warning(LISTENER, f"{bind} is in use, perhaps by the daemon", cure)
+        return broken(LISTENER, f"{bind}: {error.strerror or error}", cure)
     return ok(LISTENER, f"{bind} is free")
 
 

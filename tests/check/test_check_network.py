@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from boxes import NONE_RUNS, Machine, config, expect, only, running
+from boxes import NONE_RUNS, NOT_KNOWN, Machine, config, expect, only, running
 
 from laned.check import sockets, terminal
 from laned.check.daemon import Daemon
@@ -65,6 +65,7 @@ def test_socket_of_systemd_is_not_connected_to(machine: Machine) -> None:
     )
     expect(only(till(machine, NONE_RUNS)), OK, "/run/s", "systemd")
     expect(only(till(machine, NONE_RUNS, 'till.mode = "0600"')), BROKEN, "SocketMode=")
+    expect(only(till(machine, NOT_KNOWN, 'till.mode = "0600"')), OK, "is listened on")
     machine.write("/proc/net/unix", "", "0: 00000002 00000000 00000000 0001 01 20001 /run/s")
     expect(only(till(machine, NONE_RUNS)), OK, "will be made")
 
@@ -111,6 +112,7 @@ def test_port_that_is_taken(listening: socket.socket) -> None:
     line = f'listener.bind = "127.0.0.1:{port_of(listening)}"'
     expect(listener(NONE_RUNS, line)[0], BROKEN, "in use", f"sport = :{port_of(listening)}")
     expect(listener(running(), line)[0], OK, "left to the daemon")
+    expect(listener(NOT_KNOWN, line)[0], WARNING, "perhaps by the daemon")
 
 
 def test_address_that_is_not_ours() -> None:
