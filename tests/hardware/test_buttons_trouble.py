@@ -396,3 +396,21 @@ async def test_no_thread_of_ours_waits_for_a_button(rig: Rig, autojump_clock: ob
     """gpiozero.Button would poll, ten times a second each."""
     assert rig.buttons._lines.keys() == {"confirm", "abort"}
     assert [one.name for one in threading.enumerate() if "gpiozero" in repr(type(one))] == []
+
+
+async def test_a_button_that_nobody_touches_costs_nothing(rig: Rig, autojump_clock: object) -> None:
+    steps = 0
+
+    class Steps(trio.abc.Instrument):
+        def before_task_step(self, task: trio.lowlevel.Task) -> None:
+            nonlocal steps
+            steps += "laned" in task.name
+
+    instrument = Steps()
+    trio.lowlevel.add_instrument(instrument)
+    await trio.sleep(24 * 3600)
+    assert steps == 0
+    await rig.buttons.press("confirm", 0.1)
+    await trio.sleep(1)
+    trio.lowlevel.remove_instrument(instrument)
+    assert 0 < steps < 20
