@@ -1,6 +1,7 @@
 """The display: its bus, and the test pattern on it."""
 
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from typing import Final
 
 from laned.check import bus
@@ -29,6 +30,8 @@ def check(
         yield warning(
             SUBJECT, 'display.driver = "virtual": no panel shows it', "name the panel's controller"
         )
+    elif (found := driver(display.driver)) is not None:
+        yield found
     elif daemon.holds:
         yield from _held(display, box, daemon, scan)
     elif (found := device(display, box)) is not None:
@@ -47,6 +50,17 @@ def _held(display: DisplayConfig, box: Box, daemon: Daemon, scan: Scan) -> Itera
             yield found or broken(SUBJECT, text, _cure(display, scan))
         case _:
             yield ok(SUBJECT, "is left to the daemon")
+
+
+def driver(name: str) -> Finding | None:
+    """What is wrong with the name of the driver; None: nothing."""
+    from luma.oled.device import __all__ as known
+
+    if name in known:
+        return None
+    close = get_close_matches(name, known, n=1)
+    cure = f'did you mean "{close[0]}"?' if close else f"one of {', '.join(known)}"
+    return broken(SUBJECT, f'display.driver = "{name}": luma.oled has no such device', cure)
 
 
 def device(display: DisplayConfig, box: Box) -> Finding | None:

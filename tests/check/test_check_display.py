@@ -76,6 +76,15 @@ def test_memory_chips_are_not_written_to() -> None:
     assert 0x3C in chips.written
 
 
+# -- The driver -----------------------------------------------------------------------------------
+
+
+def test_a_driver_that_does_not_exist(machine: Machine) -> None:
+    expect(check(config('display.driver = "ssd1036"'), machine), BROKEN, "no such", '"ssd1306"?')
+    expect(check(config('display.driver = "zzz"'), machine), BROKEN, "one of", "sh1106")
+    assert display.driver("sh1106") is None
+
+
 # -- The device file ------------------------------------------------------------------------------
 
 
