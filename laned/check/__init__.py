@@ -72,5 +72,5 @@ def _findings(
     yield from journal.check(config, running)
     yield from sockets.check_till(config, box, running)
     yield from sockets.check_listener(config, running)
-    yield from terminal.check(config, box, running)
+    yield from terminal.check(config, box, running, journal.learnt_address(config, running))
     yield from display.check(config, box, running, panel)

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -61,12 +61,33 @@ def _look(path: Path) -> Finding:
         return broken(SUBJECT, f"{path} is damaged: {error}", ASIDE)
 
 
-def _read(path: Path) -> Finding:
+def learnt_address(config: Config, daemon: Daemon) -> str:
+    """Where the terminal was last, if that was learnt under this configuration; "" otherwise."""
+    if daemon.lane is not None:
+        return str(daemon.lane["session"]["terminal"]["address"] or "")
+    path = Path(config.journal.path)
+    if daemon.running is not False or not path.exists():
+        return ""
+    try:
+        with _opened(path) as db:
+            meta = dict(db.execute("SELECT key, value FROM meta WHERE key LIKE 'terminal_%'"))
+    except sqlite3.Error:
+        return ""  # which is said of the journal itself
+    known = meta.get("terminal_configured") == config.terminal.address
+    return str(meta.get("terminal_address", "")) if known else ""
+
+
+def _opened(path: Path) -> AbstractContextManager[sqlite3.Connection]:
+    """The journal, to be read only. Raises sqlite3.Error."""
     wal = path.with_name(path.name + "-wal")
     # Without a log beside it nothing of the file is elsewhere, and `immutable` makes no files.
     plain = not wal.exists() or not wal.stat().st_size
     uri = f"file:{quote(str(path))}?mode=ro{'&immutable=1' if plain else ''}"
-    with closing(sqlite3.connect(uri, uri=True)) as db:
+    return closing(sqlite3.connect(uri, uri=True))
+
+
+def _read(path: Path) -> Finding:
+    with _opened(path) as db:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
             text = f"{path} is of a newer laned (schema {version}, this one knows {SCHEMA_VERSION})"

@@ -5,54 +5,59 @@ import socket
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
 from laned.check.box import Box
 from laned.check.daemon import Daemon
 from laned.check.finding import Finding, broken, ok, warning
 from laned.check.network import routes, way_to
-from laned.config import Config
+from laned.config import Config, TerminalConfig
 
 SUBJECT: Final = "terminal"
 
 
-def check(config: Config, box: Box, daemon: Daemon) -> Iterator[Finding]:
-    """Connect to the terminal, unless a daemon has a session with it, or its address is learnt."""
-    if daemon.lane is not None and daemon.lane["session"]["state"] != "offline":
-        session = daemon.lane["session"]
-        yield ok(SUBJECT, f"{session['terminal']['address']}: the daemon says {session['state']}")
-        return
+def check(config: Config, box: Box, daemon: Daemon, learnt: str = "") -> Iterator[Finding]:
+    """Connect to the terminal, unless a daemon has a session with it.
+
+    `learnt` is the address that it was last at; it goes before the one that the file names.
+    """
     if daemon.lane is not None:
-        reason = daemon.lane["session"]["reason"] or "no reason"
-        yield warning(SUBJECT, f"the daemon says offline: {reason}", "see the next line")
-    if config.terminal.host_port is None:
+        session = daemon.lane["session"]
+        if session["state"] != "offline":
+            address = session["terminal"]["address"]
+            yield ok(SUBJECT, f"{address}: the daemon says {session['state']}")
+            return
+        why = session["reason"] or "no reason given"
+        yield warning(SUBJECT, f"the daemon says offline: {why}", "see the next line")
+    terminal = msgspec.structs.replace(config.terminal, address=learnt or config.terminal.address)
+    if terminal.host_port is None:
         yield warning(
             SUBJECT,
-            'terminal.address = "auto": there is none to try',
+            'terminal.address = "auto", and none was learnt yet',
             "start laned, run: laned learn, and press Save in the terminal's menu within 10"
             " minutes; or give its address",
         )
-        return
-    yield connect(config, box)
+    else:
+        yield connect(terminal, terminal.host_port, box)
 
 
-def connect(config: Config, box: Box) -> Finding:
-    """Connect to the configured address, and hang up."""
-    address, host_port = config.terminal.address, config.terminal.host_port
-    assert host_port is not None
+def connect(terminal: TerminalConfig, host_port: tuple[str, int], box: Box) -> Finding:
+    """Connect to a terminal, and hang up."""
     try:
-        with socket.create_connection(host_port, config.terminal.connect_timeout) as connection:
+        with socket.create_connection(host_port, terminal.connect_timeout) as connection:
             own, peer = connection.getsockname()[0], connection.getpeername()[0]
     except OSError as error:
-        text = f"{address}: {reason(error, config.terminal.connect_timeout)}"
+        text = f"{terminal.address}: {reason(error, terminal.connect_timeout)}"
         return broken(SUBJECT, text, cure(error, host_port[0], box))
     way = way_to(peer, box)
     if own != peer and way is not None and way.gateway is not None:
         return warning(
             SUBJECT,
-            f"{address} can be connected to, by the router {way.gateway}",
+            f"{terminal.address} can be connected to, by the router {way.gateway}",
             f"see to it that the terminal can reach {own} as well; better, give both an address"
             " in the same network",
         )
-    return ok(SUBJECT, f"{address} can be connected to, from {own}")
+    return ok(SUBJECT, f"{terminal.address} can be connected to, from {own}")
 
 
 def reason(error: OSError, timeout: float) -> str:

@@ -80,7 +80,7 @@ def test_memory_chips_are_not_written_to() -> None:
 
 
 def test_a_driver_that_does_not_exist(machine: Machine) -> None:
-    expect(check(config('display.driver = "ssd1036"'), machine), BROKEN, "no such", '"ssd1306"?')
+    expect(check(config('display.driver = "sdd1306"'), machine), BROKEN, "no such", '"ssd1306"?')
     expect(check(config('display.driver = "zzz"'), machine), BROKEN, "one of", "sh1106")
     assert display.driver("sh1106") is None
 

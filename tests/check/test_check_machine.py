@@ -13,6 +13,7 @@ from laned.check.daemon import Daemon
 from laned.check.finding import Level, broken
 from laned.config import Config
 from laned.journal import SCHEMA_VERSION, Journal
+from laned.lane import effects as fx
 
 OK, WARNING, BROKEN = Level
 PATH = Path("/etc/laned/laned.toml")
@@ -209,3 +210,17 @@ def test_what_the_daemon_says_of_its_journal(at: Config, said: str, words: str) 
     expect(only(journal.check(at, Daemon(True, lane(journal=said)))), BROKEN, said, words)
     expect(only(journal.check(at, running())), OK, "in use by the daemon")
     assert list(journal.check(at, NOT_KNOWN)) == []
+
+
+def test_address_that_was_learnt(at: Config) -> None:
+    assert journal.learnt_address(at, NONE_RUNS) == ""
+    held = Journal(Path(at.journal.path), 0)
+    assert journal.learnt_address(at, daemon.look(at)) == ""
+    held.write([fx.TerminalSeen("10.0.0.7:11000", "serial", at.terminal.address)])
+    held.close()
+    assert journal.learnt_address(at, NONE_RUNS) == "10.0.0.7:11000"
+    other = config(f'journal.path = "{at.journal.path}"', 'terminal.address = "auto"')
+    assert journal.learnt_address(other, NONE_RUNS) == "", "the file has named another since"
+    assert journal.learnt_address(at, running()) == "127.0.0.1:9"
+    Path(at.journal.path).write_bytes(b"no database at all")
+    assert journal.learnt_address(at, NONE_RUNS) == ""

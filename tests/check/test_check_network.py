@@ -151,7 +151,15 @@ def test_terminal_that_refuses(machine: Machine) -> None:
         probe.bind(("127.0.0.1", 0))
         port = port_of(probe)
     at = config(f'terminal.address = "127.0.0.1:{port}"')
-    expect(terminal.connect(at, machine.box), BROKEN, "refuses", "port of its menu")
+    found = only(terminal.check(at, machine.box, NONE_RUNS))
+    expect(found, BROKEN, "refuses", "port of its menu")
+
+
+def test_terminal_whose_address_was_learnt(machine: Machine, listening: socket.socket) -> None:
+    learnt = f"127.0.0.1:{port_of(listening)}"
+    for named in ("auto", "127.0.0.1:9"):
+        at = config(f'terminal.address = "{named}"')
+        expect(only(terminal.check(at, machine.box, NONE_RUNS, learnt)), OK, learnt)
 
 
 def test_terminal_without_an_address_yet(machine: Machine) -> None:
