@@ -32,7 +32,8 @@ def check(path: Path, *, ask: bool) -> int:
         config = load(path, os.environ)
     except ConfigError as error:
         # Each says already what is expected; of a file that is not there nothing could be said.
-        cure = "" if path.exists() else "name it with --config, or put config/laned.toml there"
+        absent = isinstance(error.__cause__, FileNotFoundError)
+        cure = "name it with --config, or put config/laned.toml there" if absent else ""
         for found in error.findings:
             print(broken("configuration", found, cure), flush=True)
         print("laned: the configuration is invalid, nothing else was checked", file=sys.stderr)

@@ -9,8 +9,9 @@ from laned.check.box import Box
 from laned.check.daemon import Daemon
 from laned.check.finding import Finding, broken, ok, warning
 from laned.check.pattern import pattern
-from laned.config import LUMA_SPI_DEVICE, Config, DisplayConfig
+from laned.config import Config, DisplayConfig
 from laned.display import Panel, PanelError
+from laned.wiring import LUMA_SPI_DEVICE
 
 SUBJECT: Final = "display"
 BOOT_FILE: Final = "/boot/firmware/config.txt"

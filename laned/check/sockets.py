@@ -51,8 +51,11 @@ def _answered(box: Box, path: str) -> Finding:
 
 
 def _silent(box: Box, path: str) -> Iterator[Finding]:
-    if box.path(path).exists() and not box.may_use(box.path(path)):
+    try:
         gid = box.path(path).stat().st_gid
+    except OSError:
+        return  # that no daemon answers there is said already
+    if not box.may_use(box.path(path)):
         group = next((name for name, number in _gids(box) if number == gid), str(gid))
         yield broken(TILL, f"{path} is not for {box.user}", box.joining(group))
 
@@ -88,11 +91,11 @@ def _to_be_made(box: Box, path: Path) -> Finding:
     try:
         if real.exists() and not stat.S_ISSOCK(real.lstat().st_mode):
             return broken(TILL, f"{path} is there, and is no socket", f"sudo rm {path}")
+        folder = real.parent
+        while not folder.exists():
+            folder = folder.parent
     except OSError as error:
         return warning(TILL, f"{path} may not be looked at: {error.strerror}", "use sudo")
-    folder = real.parent
-    while not folder.exists():
-        folder = folder.parent
     if not box.may_use(folder):
         return warning(
             TILL,
