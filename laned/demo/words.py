@@ -20,8 +20,6 @@ _NOTIFIED: Final[Mapping[str, str]] = {
     "CardInserted": "a card is put in",
     "CardRemoved": "the card is taken out",
     "SaleAdmin": "asks for maintenance",
-    "BeginMaintenance": "begins its maintenance",
-    "EndMaintenance": "has ended its maintenance",
 }
 _BOOKED: Final[Mapping[State, str]] = {
     State.CHARGED: "{amount} charged",

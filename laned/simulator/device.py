@@ -296,6 +296,7 @@ class Device:
         half = self._panel.scaled(self.settings.maintenance_time / 2)
         with trio.CancelScope() as self._maintenance:
             self.in_maintenance = True
+            self.record.say("begins its maintenance")
             self._maintenance_told = await self._tell("BeginMaintenance")
             await trio.sleep(half)
             if self.settings.maintenance_reboots:
@@ -303,10 +304,13 @@ class Device:
             await trio.sleep(half)
             self.in_maintenance = self.maintenance_required = False
             self.maintenances += 1
+            self.record.say("has ended its maintenance")
             await self._tell("EndMaintenance")
 
     async def _tell(self, name: str, *, details: str = "", maintenance: bool = False) -> bool:
         """Post an event that belongs to no request; whether the till took it."""
+        if not self._till.posts:
+            return False
         return await self._panel.notify(self._till, name, details=details, maintenance=maintenance)
 
     def _start(self, work: Callable[..., Awaitable[None]], *args: object) -> None:

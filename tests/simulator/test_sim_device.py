@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import trio
+from msgspec.structs import replace
 from simtill import (
     DEFAULT,
     LIGHT,
@@ -19,12 +20,13 @@ from simtill import (
     get,
     login_body,
     payment_body,
+    receipts,
     request,
     result,
 )
 from trio.testing import MockClock
 
-from laned.simulator import Condition, Link, Settings, Terminal
+from laned.simulator import SCENARIOS, Condition, Link, Mishap, Settings, State, Terminal
 from laned.simulator.device import MAINTENANCE_AFTER
 
 BUSY = ("Failure", "Busy")
@@ -497,5 +499,29 @@ async def test_light_posts_nothing_at_all(autojump_clock: MockClock) -> None:
         await log_out(b, maintenance=True)
         await b.terminal.until(lambda: b.terminal.maintenances == 1)
         assert b.listener.posts == []
+        assert not [line for line in b.lines if line.startswith("event: ")]
         assert b.terminal.callback_errors == []
+        assert b.terminal.violations == []
+
+
+async def test_light_signature_declined_is_approved_until_it_is_reversed(
+    autojump_clock: MockClock,
+) -> None:
+    """Also when the answer was lost: what is repeated says as well that a signature is needed."""
+    scenario = replace(SCENARIOS["light-signature-declined"], mishap=Mishap.CUT)
+    async with bench(scenario) as b:
+        await b.login(LIGHT)
+        assert (await b.terminal.handle(request("Payment", "70", payment_body()))).cut
+        payment = await b.status("70")
+        assert b.terminal.ledger.balance() == 38
+        merchant = receipts(payment)["CashierReceipt"]["Merchant"]["Mandatory"]
+        assert merchant["Payment"]["SignatureBlock"] is True
+        assert result(await b.reverse(payment)) == BUSY  # as after every payment
+        await b.settle()
+        answer = await b.reverse(payment)
+        assert result(answer) == OK
+        reversed_ = receipts(answer)["CashierReceipt"]["Merchant"]["Mandatory"]
+        assert reversed_["Payment"]["SignatureBlock"] is False
+        assert [entry.state for entry in b.terminal.ledger] == [State.REVERSED]
+        assert b.listener.posts == []
         assert b.terminal.violations == []
