@@ -6,8 +6,8 @@ folder, and laned's own display and buttons, on a virtual panel and virtual pins
 
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,6 +33,7 @@ from laned.demo import words
 from laned.demo.plays import CURRENCY, PLAYS
 from laned.demo.till import Event, Till
 from laned.demo.words import Who
+from laned.lane import maintenance
 from laned.lane.screen import Screen, farewell, screen
 from laned.listen import Listener, listen_tcp
 from laned.serve import serve
@@ -46,6 +47,7 @@ IDLE: Final = ("Welcome",)  # what the simulated terminal shows when it has noth
 BUSY_AFTER_LOGIN: Final = 1.0  # seconds; less than of a real one, as a demonstration is short
 BOOT_TIME: Final = 8.0  # seconds; the same
 MAINTENANCE_TIME: Final = 6.0  # seconds; the same
+IDLE_BEFORE: Final = 4.0  # seconds; the same: of the ten minutes that laned waits
 RETRY_INTERVAL: Final = 2.0  # seconds at speed 1 between two questions about a payment
 FASTEST_RETRY: Final = 0.1  # seconds
 RECENT: Final = 8  # screens among which a frame's own is looked for
@@ -156,7 +158,7 @@ async def open_stage(scenario: str, speed: float) -> AsyncIterator[Stage]:
     machine does not grant what is needed.
     """
     stop = trio.Event()
-    with TemporaryDirectory(prefix="laned-demo-") as folder:
+    with TemporaryDirectory(prefix="laned-demo-") as folder, _impatient(IDLE_BEFORE / speed):
         listeners = await listen_tcp(f"{LOOPBACK}:0")
         config = _config(Path(folder), scenario, _port(listeners), speed)
         async with callback_client() as client, trio.open_nursery() as nursery:
@@ -206,6 +208,16 @@ async def open_stage(scenario: str, speed: float) -> AsyncIterator[Stage]:
             await ended.wait()
             stage.close()
             nursery.cancel_scope.cancel()
+
+
+@contextmanager
+def _impatient(seconds: float) -> Iterator[None]:
+    """Have the lane of this process grant maintenance after so many idle seconds."""
+    usual, maintenance.IDLE_BEFORE = maintenance.IDLE_BEFORE, seconds
+    try:
+        yield
+    finally:
+        maintenance.IDLE_BEFORE = usual
 
 
 def _config(folder: Path, scenario: str, terminal_port: int, speed: float) -> Config:
