@@ -6,8 +6,8 @@ folder, and laned's own display and buttons, on a virtual panel and virtual pins
 
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,7 +33,6 @@ from laned.demo import words
 from laned.demo.plays import CURRENCY, PLAYS
 from laned.demo.till import Event, Till
 from laned.demo.words import Who
-from laned.lane import maintenance
 from laned.lane.screen import Screen, farewell, screen
 from laned.listen import Listener, listen_tcp
 from laned.serve import serve
@@ -47,7 +46,8 @@ IDLE: Final = ("Welcome",)  # what the simulated terminal shows when it has noth
 BUSY_AFTER_LOGIN: Final = 1.0  # seconds; less than of a real one, as a demonstration is short
 BOOT_TIME: Final = 8.0  # seconds; the same
 MAINTENANCE_TIME: Final = 6.0  # seconds; the same
-IDLE_BEFORE: Final = 4.0  # seconds; the same: of the ten minutes that laned waits
+IDLE_BEFORE: Final = 4.0  # seconds at speed 1; of the ten minutes that laned waits
+LEAST_IDLE: Final = 1.5  # seconds, however fast: the terminal asks while it is logged in
 RETRY_INTERVAL: Final = 2.0  # seconds at speed 1 between two questions about a payment
 FASTEST_RETRY: Final = 0.1  # seconds
 RECENT: Final = 8  # screens among which a frame's own is looked for
@@ -158,7 +158,7 @@ async def open_stage(scenario: str, speed: float) -> AsyncIterator[Stage]:
     machine does not grant what is needed.
     """
     stop = trio.Event()
-    with TemporaryDirectory(prefix="laned-demo-") as folder, _impatient(IDLE_BEFORE / speed):
+    with TemporaryDirectory(prefix="laned-demo-") as folder:
         listeners = await listen_tcp(f"{LOOPBACK}:0")
         config = _config(Path(folder), scenario, _port(listeners), speed)
         async with callback_client() as client, trio.open_nursery() as nursery:
@@ -194,6 +194,7 @@ async def open_stage(scenario: str, speed: float) -> AsyncIterator[Stage]:
                         stop=stop,
                         on_listening=listening,
                         on_ready=task_status.started,
+                        idle_before=max(IDLE_BEFORE / speed, LEAST_IDLE),
                         on_frame=stage.shows,
                     )
                 ended.set()
@@ -208,16 +209,6 @@ async def open_stage(scenario: str, speed: float) -> AsyncIterator[Stage]:
             await ended.wait()
             stage.close()
             nursery.cancel_scope.cancel()
-
-
-@contextmanager
-def _impatient(seconds: float) -> Iterator[None]:
-    """Have the lane of this process grant maintenance after so many idle seconds."""
-    usual, maintenance.IDLE_BEFORE = maintenance.IDLE_BEFORE, seconds
-    try:
-        yield
-    finally:
-        maintenance.IDLE_BEFORE = usual
 
 
 def _config(folder: Path, scenario: str, terminal_port: int, speed: float) -> Config:
