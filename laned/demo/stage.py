@@ -8,7 +8,6 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
@@ -35,8 +34,8 @@ from laned.demo.till import Event, Till
 from laned.demo.words import Who
 from laned.lane.screen import Screen, farewell, screen
 from laned.listen import Listener, listen_tcp
-from laned.serve import serve
-from laned.simulator import SCENARIOS, Settings, Terminal, callback_client, simulator_app
+from laned.simulator import SCENARIOS, Settings, Terminal, callback_client
+from laned.simulator.port import serve_terminal
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -181,8 +180,7 @@ async def open_stage(scenario: str, speed: float) -> AsyncIterator[Stage]:
                     on_event=stage.terminal_says,
                 )
                 nursery.start_soon(stage.terminal.run)
-                app = simulator_app(stage.terminal)
-                nursery.start_soon(partial(serve, app, listeners, stop=trio.Event()))
+                nursery.start_soon(serve_terminal, stage.terminal, listeners)
 
             ended = trio.Event()
 

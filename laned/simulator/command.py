@@ -7,9 +7,8 @@ import trio
 
 from laned import exits
 from laned.listen import listen_tcp, split_bind
-from laned.serve import serve
-from laned.simulator.app import simulator_app
 from laned.simulator.listener import callback_client
+from laned.simulator.port import serve_terminal
 from laned.simulator.scenarios import SCENARIOS
 from laned.simulator.settings import Settings
 from laned.simulator.terminal import Terminal
@@ -32,12 +31,10 @@ async def _simulate(listen: str, callback: str, scenario: str, speed: float) -> 
             callback_client=client,
             on_event=lambda line: print(line, flush=True),
         )
-        stop = trio.Event()
         await nursery.start(terminal.run)
-        nursery.start_soon(lambda: serve(simulator_app(terminal), listeners, stop=stop))
+        nursery.start_soon(serve_terminal, terminal, listeners)
         print(f"simulated terminal, scenario {scenario}, on port {port}", flush=True)
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
             async for _ in received:
                 break
-        stop.set()
         nursery.cancel_scope.cancel()
