@@ -29,19 +29,28 @@ class Play(Struct, frozen=True, kw_only=True):
     verdict: str = ""
     cue: Literal["", "signature", "card", "unknown"] = ""
     signature: Literal["approved", "declined"] | None = None
+    mode: Literal["default", "light"] = "default"
+    """The lane's integration form."""
+    maintained: bool = False
+    """The terminal's maintenance comes before the payment."""
+    tries_again: bool = False
+    """The payment takes more than one attempt."""
+    taken_back: bool = False
+    """What was charged is reversed."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
     """What is known when a play is over.
 
     `payment` is the till's, as it was told; `kept` the same from laned's journal; `books` and
-    `violations` are the terminal's.
+    `violations` are the terminal's, which was maintained so many times.
     """
 
     payment: dict[str, Any]
     kept: dict[str, Any]
     books: tuple[Transaction, ...]
     violations: tuple[str, ...]
+    maintenances: int
 
 
 _AGREED: Final = "till, journal and terminal agree"
@@ -100,6 +109,15 @@ PLAYS: Final[Mapping[str, Play]] = MappingProxyType(
                 proves=f"nothing was charged, and the till knows why: {_AGREED}.",
             ),
             Play(
+                name="busy",
+                about="The terminal is at work on something else and says that it is busy. laned"
+                " asks again, each time with an attempt of its own, until it takes the payment.",
+                ends="approved",
+                tries_again=True,
+                proves=f"{AMOUNT} {CURRENCY} were charged exactly once, and the till has only seen"
+                f" time pass: {_AGREED}.",
+            ),
+            Play(
                 name="lost-response",
                 about="The bank says yes, and the connection breaks before the terminal's answer"
                 " has come. laned asks the terminal what became of the payment.",
@@ -127,6 +145,38 @@ PLAYS: Final[Mapping[str, Play]] = MappingProxyType(
                 proves=f"{AMOUNT} {CURRENCY} were charged exactly once, and the payment stayed"
                 " unknown until a person said so: till and journal agree with the bank.",
             ),
+            Play(
+                name="maintenance",
+                about="The terminal wants to be updated. As soon as nobody has paid for a while,"
+                " laned logs out and allows it; the terminal updates itself and restarts, and laned"
+                " logs in again when it is told that this is over. Then a customer pays.",
+                ends="approved",
+                maintained=True,
+                proves="the terminal had its update, nobody had to do anything, and then"
+                f" {AMOUNT} {CURRENCY} were charged exactly once: {_AGREED}.",
+            ),
+            Play(
+                name="light",
+                about="Light integration: the terminal posts nothing to laned, only answers. A"
+                " customer pays, and what the terminal shows is seen on the terminal alone.",
+                ends="approved",
+                mode="light",
+                proves=f"{AMOUNT} {CURRENCY} were charged exactly once: {_AGREED}.",
+            ),
+            Play(
+                name="light-signature-declined",
+                about="Light integration, and the card wants a signature. The bank has said yes"
+                " before anybody could look at it; then the display asks whether it is good, the"
+                " abort button says no, and laned has the terminal take the payment back.",
+                ends="declined",
+                mode="light",
+                press="abort",
+                cue="signature",
+                signature="declined",
+                taken_back=True,
+                proves=f"{AMOUNT} {CURRENCY} were taken back, because the button said no:"
+                f" {_AGREED}.",
+            ),
         )
     }
 )
@@ -138,6 +188,10 @@ def faults(play: Play, outcome: Outcome) -> list[str]:
     found = list(_unlike(payment, "state", play.ends))
     found += _unlike(payment, "signature", play.signature)
     found += _unlike(payment, "abort_requested", play.cue == "card")
+    if (len(payment["attempts"]) > 1) is not play.tries_again:
+        found.append(f"the payment took {len(payment['attempts'])} attempts")
+    if outcome.maintenances != play.maintained:
+        found.append(f"the terminal was maintained {outcome.maintenances} times")
     if ((payment["resolved"] or {}).get("note") or "") != play.verdict:
         found.append(f"the payment's resolved is {payment['resolved']}")
     if outcome.kept != payment:
@@ -154,14 +208,20 @@ def _unlike(payment: dict[str, Any], field: str, wanted: object) -> Iterable[str
 
 def _of_books(play: Play, outcome: Outcome) -> Iterable[str]:
     charged = [entry for entry in outcome.books if entry.state is State.CHARGED]
-    amounts = [f"{entry.amount} {entry.currency}" for entry in charged]
-    wanted = [f"{Decimal(AMOUNT)} {CURRENCY}"] if play.ends == "approved" else []
-    if amounts != wanted:
-        yield (
-            f"the terminal's books say that {' and '.join(amounts) or 'nothing'} was charged,"
-            f" it should be {' and '.join(wanted) or 'nothing'}"
-        )
+    reversed_ = [entry for entry in outcome.books if entry.state is State.REVERSED]
+    yield from _unlike_in_books(charged, "charged", play.ends == "approved")
+    yield from _unlike_in_books(reversed_, "taken back", play.taken_back)
     identity = (outcome.payment["poi_transaction"] or {}).get("id")
     for entry in charged if not play.verdict else ():  # what nobody has told has no identity
         if entry.poi_transaction_id != identity:
             yield f"the terminal charged {entry.poi_transaction_id}, the till knows {identity}"
+
+
+def _unlike_in_books(entries: list[Transaction], what: str, once: bool) -> Iterable[str]:
+    amounts = [f"{entry.amount} {entry.currency}" for entry in entries]
+    wanted = [f"{Decimal(AMOUNT)} {CURRENCY}"] if once else []
+    if amounts != wanted:
+        yield (
+            f"the terminal's books say that {' and '.join(amounts) or 'nothing'} was {what},"
+            f" it should be {' and '.join(wanted) or 'nothing'}"
+        )

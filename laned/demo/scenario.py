@@ -50,6 +50,7 @@ async def play_scenario(name: str, speed: float) -> int:
             kept=kept,
             books=tuple(terminal.ledger),
             violations=tuple(terminal.violations),
+            maintenances=terminal.maintenances,
         )
     if outcome is None:
         print(f"laned: {name} did not end within {patience:g} s", file=sys.stderr)
@@ -96,6 +97,8 @@ async def _act(play: Play, stage: Stage, speed: float) -> dict[str, Any]:
                     settled.set()
 
         nursery.start_soon(listen)
+        if play.maintained:
+            await stage.maintained()
         await stage.idle()
         await trio.sleep(thinking)
         stage.say("till", f"asks laned for {AMOUNT} {CURRENCY}: PUT /v1/payments/{PAYMENT}")

@@ -8,7 +8,6 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
@@ -21,6 +20,7 @@ from laned.config import (
     Config,
     DisplayConfig,
     JournalConfig,
+    LaneConfig,
     ListenerConfig,
     MaintenanceConfig,
     PaymentConfig,
@@ -29,13 +29,13 @@ from laned.config import (
 )
 from laned.daemon import Lane, open_journal, serve_lane
 from laned.demo import words
-from laned.demo.plays import CURRENCY
+from laned.demo.plays import CURRENCY, PLAYS
 from laned.demo.till import Event, Till
 from laned.demo.words import Who
 from laned.lane.screen import Screen, farewell, screen
 from laned.listen import Listener, listen_tcp
-from laned.serve import serve
-from laned.simulator import SCENARIOS, Settings, Terminal, callback_client, simulator_app
+from laned.simulator import SCENARIOS, Settings, Terminal, callback_client
+from laned.simulator.port import serve_terminal
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -44,6 +44,9 @@ LOOPBACK: Final = "127.0.0.1"
 IDLE: Final = ("Welcome",)  # what the simulated terminal shows when it has nothing to do
 BUSY_AFTER_LOGIN: Final = 1.0  # seconds; less than of a real one, as a demonstration is short
 BOOT_TIME: Final = 8.0  # seconds; the same
+MAINTENANCE_TIME: Final = 6.0  # seconds; the same
+IDLE_BEFORE: Final = 4.0  # seconds at speed 1; of the ten minutes that laned waits
+LEAST_IDLE: Final = 1.5  # seconds, however fast: the terminal asks while it is logged in
 RETRY_INTERVAL: Final = 2.0  # seconds at speed 1 between two questions about a payment
 FASTEST_RETRY: Final = 0.1  # seconds
 RECENT: Final = 8  # screens among which a frame's own is looked for
@@ -90,6 +93,10 @@ class Stage:
     async def idle(self) -> None:
         """Wait until the terminal has nothing to do."""
         await self.terminal.until(lambda: self.terminal.display == IDLE)
+
+    async def maintained(self) -> None:
+        """Wait until the terminal has been maintained."""
+        await self.terminal.until(lambda: self.terminal.maintenances > 0)
 
     def hears(self, event: Event) -> None:
         """Take what the till hears, unless it is nothing new about a payment."""
@@ -152,7 +159,7 @@ async def open_stage(scenario: str, speed: float) -> AsyncIterator[Stage]:
     stop = trio.Event()
     with TemporaryDirectory(prefix="laned-demo-") as folder:
         listeners = await listen_tcp(f"{LOOPBACK}:0")
-        config = _config(Path(folder), _port(listeners), speed)
+        config = _config(Path(folder), scenario, _port(listeners), speed)
         async with callback_client() as client, trio.open_nursery() as nursery:
             stage = Stage(Till(Path(config.till.socket)))
 
@@ -164,14 +171,16 @@ async def open_stage(scenario: str, speed: float) -> AsyncIterator[Stage]:
                         busy_after_login=BUSY_AFTER_LOGIN,
                         busy_after_payment=0.0,
                         boot_time=BOOT_TIME,
+                        maintenance_time=MAINTENANCE_TIME,
+                        address=config.terminal.address,
                     ),
-                    callback=f"http://{LOOPBACK}:{_port(callbacks)}",
+                    # In light integration there is nothing to post to.
+                    callback=f"http://{LOOPBACK}:{_port(callbacks)}" if callbacks else "",
                     callback_client=client,
                     on_event=stage.terminal_says,
                 )
                 nursery.start_soon(stage.terminal.run)
-                app = simulator_app(stage.terminal)
-                nursery.start_soon(partial(serve, app, listeners, stop=trio.Event()))
+                nursery.start_soon(serve_terminal, stage.terminal, listeners)
 
             ended = trio.Event()
 
@@ -183,6 +192,7 @@ async def open_stage(scenario: str, speed: float) -> AsyncIterator[Stage]:
                         stop=stop,
                         on_listening=listening,
                         on_ready=task_status.started,
+                        idle_before=max(IDLE_BEFORE / speed, LEAST_IDLE),
                         on_frame=stage.shows,
                     )
                 ended.set()
@@ -199,8 +209,9 @@ async def open_stage(scenario: str, speed: float) -> AsyncIterator[Stage]:
             nursery.cancel_scope.cancel()
 
 
-def _config(folder: Path, terminal_port: int, speed: float) -> Config:
+def _config(folder: Path, scenario: str, terminal_port: int, speed: float) -> Config:
     return Config(
+        lane=LaneConfig(mode=PLAYS[scenario].mode),
         terminal=TerminalConfig(
             address=f"{LOOPBACK}:{terminal_port}",
             poi_id="DEMO",

@@ -19,6 +19,7 @@ _ASKED: Final[Mapping[str, str]] = {
 _NOTIFIED: Final[Mapping[str, str]] = {
     "CardInserted": "a card is put in",
     "CardRemoved": "the card is taken out",
+    "SaleAdmin": "asks for maintenance",
 }
 _BOOKED: Final[Mapping[State, str]] = {
     State.CHARGED: "{amount} charged",

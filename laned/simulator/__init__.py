@@ -5,6 +5,8 @@ code with the rest of laned, so that one mistake cannot sit on both sides of the
 """
 
 from laned.simulator.app import simulator_app
+from laned.simulator.availability import Availability, Condition
+from laned.simulator.device import Link
 from laned.simulator.ledger import Ledger, State, Transaction
 from laned.simulator.listener import callback_client
 from laned.simulator.record import Received
@@ -14,7 +16,10 @@ from laned.simulator.terminal import Terminal
 
 __all__ = [
     "SCENARIOS",
+    "Availability",
+    "Condition",
     "Ledger",
+    "Link",
     "Mishap",
     "Received",
     "Scenario",

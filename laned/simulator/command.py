@@ -6,10 +6,9 @@ from functools import partial
 import trio
 
 from laned import exits
-from laned.listen import listen_tcp
-from laned.serve import serve
-from laned.simulator.app import simulator_app
+from laned.listen import listen_tcp, split_bind
 from laned.simulator.listener import callback_client
+from laned.simulator.port import serve_terminal
 from laned.simulator.scenarios import SCENARIOS
 from laned.simulator.settings import Settings
 from laned.simulator.terminal import Terminal
@@ -24,20 +23,18 @@ def simulate(listen: str, callback: str, scenario: str, speed: float) -> int:
 async def _simulate(listen: str, callback: str, scenario: str, speed: float) -> None:
     listeners = await listen_tcp(listen)
     async with callback_client() as client, trio.open_nursery() as nursery:
+        port = listeners[0].socket.getsockname()[1]
         terminal = Terminal(
             scenario=SCENARIOS[scenario],
-            settings=Settings(speed=speed),
+            settings=Settings(speed=speed, address=f"{split_bind(listen)[0]}:{port}"),
             callback=callback,
             callback_client=client,
             on_event=lambda line: print(line, flush=True),
         )
-        stop = trio.Event()
         await nursery.start(terminal.run)
-        nursery.start_soon(lambda: serve(simulator_app(terminal), listeners, stop=stop))
-        port = listeners[0].socket.getsockname()[1]
+        nursery.start_soon(serve_terminal, terminal, listeners)
         print(f"simulated terminal, scenario {scenario}, on port {port}", flush=True)
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
             async for _ in received:
                 break
-        stop.set()
         nursery.cancel_scope.cancel()

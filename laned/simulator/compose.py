@@ -4,6 +4,7 @@ Element order is the schema's. As from live terminals, only the LoginResponse ha
 """
 
 import base64
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,6 +19,8 @@ from laned.simulator.wire import PROTOCOL_VERSION, Message
 
 PROVIDER = "laned"
 APPLICATION = "Simulated terminal"
+CONFIGURATION = "127.0.0.1:15022"
+"""DestinationAddress of a configuration message: its port says what it is."""
 POI_CAPABILITIES = "CustomerDisplay CustomerError CustomerInput MagStripe ICC EMVContactless"
 
 
@@ -247,11 +250,25 @@ def input_request(text: str, max_input_time: int | None) -> Element:
     return body
 
 
-def event(name: str, now: datetime, *, details: str = "", rejected: bytes = b"") -> Element:
+def event(name: str, now: datetime, *, details: str, rejected: bytes, maintenance: bool) -> Element:
     """An EventNotification."""
     body = Element("EventNotification", {"TimeStamp": timestamp(now), "EventToNotify": name})
+    if maintenance:
+        body.set("MaintenanceRequiredFlag", "true")
     if details:
         SubElement(body, "EventDetails").text = details
     if rejected:
         SubElement(body, "RejectedMessage").text = base64.b64encode(rejected).decode()
+    return body
+
+
+def transmit_request(address: str) -> Element:
+    """The configuration message: at which host:port the terminal is reached from now on."""
+    host, _, port = address.rpartition(":")
+    end_point = {"ipV4Address": host, "ipPort": port}
+    content = {"messageVersion": "1.0.0", "ipEndPoint": end_point}
+    message = json.dumps({"saleTerminalconfiguration": content}, indent=4)
+    attributes = {"DestinationAddress": CONFIGURATION, "MaximumTransmitTime": "30"}
+    body = Element("TransmitRequest", attributes)
+    SubElement(body, "Message").text = base64.b64encode(message.encode()).decode()
     return body

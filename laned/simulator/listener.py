@@ -7,7 +7,6 @@ listener that cannot be reached is counted in `errors`; one that answers wrongly
 import random
 import ssl
 from collections.abc import Callable
-from datetime import datetime
 from xml.etree.ElementTree import Element
 
 import httpx
@@ -73,6 +72,8 @@ class Listener:
     ) -> None:
         assert client is not None or not base, "callbacks need a client"
         self.errors: list[str] = []
+        self.unplugged = False
+        """The terminal has no network: nothing can be posted."""
         self._client = client
         self._url = base.rstrip("/") + PATH
         self._settings = settings
@@ -94,14 +95,18 @@ class Listener:
         else:
             self._wrong_status(answer, "DisplayRequest", 200 if flag == "true" else 204)
 
-    async def notify(
-        self, origin: Origin, name: str, now: datetime, *, details: str = "", rejected: bytes = b""
-    ) -> None:
-        """Post an EventNotification; 204 is the only answer."""
-        event = compose.event(name, now, details=details, rejected=rejected)
+    async def notify(self, origin: Origin, event: Element) -> bool:
+        """Post an EventNotification, whose only answer is 204; whether that came."""
         answer = await self._post(origin, event)
         if answer is not None and answer.status != 204:
-            self._wrong_status(answer, f"EventNotification {name}", 204)
+            self._wrong_status(answer, f"EventNotification {event.get('EventToNotify')}", 204)
+        return answer is not None and answer.status == 204
+
+    async def announce(self, origin: Origin, address: str) -> None:
+        """Post the terminal's address as a TransmitRequest; 204 is the only answer."""
+        answer = await self._post(origin, compose.transmit_request(address))
+        if answer is not None and answer.status != 204:
+            self._wrong_status(answer, "TransmitRequest", 204)
 
     async def print_receipt(self, origin: Origin, slip: Slip) -> None:
         """Post the merchant's receipt for printing and check the answer."""
@@ -150,6 +155,9 @@ class Listener:
     ) -> _Answer | None:
         if self._client is None or not origin.posts:
             return None
+        if self.unplugged:
+            self._failed(body, "no network")
+            return None
         request = compose.envelope("SaleToPOIRequest", self._header(origin, body), body)
         answer = bytearray()
         async with self._turn:
@@ -168,13 +176,19 @@ class Listener:
                                 self._violation(f"{body.tag}: answer of over {MAX_ANSWER} bytes")
                                 return None
             except (httpx.HTTPError, httpx.InvalidURL, trio.TooSlowError) as error:
-                if len(self.errors) < MAX_ERRORS:
-                    self.errors.append(f"{body.tag}: {type(error).__name__} {error}".rstrip())
+                self._failed(body, f"{type(error).__name__} {error}")
                 return None
         content_type = response.headers.get("content-type", "")
         return _Answer(request[0], response.status_code, content_type, bytes(answer))
 
+    def _failed(self, body: Element, why: str) -> None:
+        if len(self.errors) < MAX_ERRORS:
+            self.errors.append(f"{body.tag}: {why}".rstrip())
+
     def _header(self, origin: Origin, body: Element) -> dict[str, str]:
+        if body.tag == "TransmitRequest":  # knows of no session, and numbers nothing
+            header = {"MessageClass": "Device", "MessageCategory": "Transmit"}
+            return header | {"MessageType": "Request", "SaleID": "", "POIID": origin.poi_id}
         event = body.tag == "EventNotification"
         header = {
             "MessageClass": "Event" if event else "Device",

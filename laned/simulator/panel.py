@@ -43,12 +43,20 @@ class Panel:
         return text(key, self.settings.language or self.operator_language, stars)
 
     async def notify(
-        self, origin: Origin, name: str, *, details: str = "", rejected: bytes = b""
-    ) -> None:
-        """Post an event."""
+        self,
+        origin: Origin,
+        name: str,
+        *,
+        details: str = "",
+        rejected: bytes = b"",
+        maintenance: bool = False,
+    ) -> bool:
+        """Post an event; whether the till took it."""
         self.say(f"event: {name}")
-        now = self.now()
-        await self.listener.notify(origin, name, now, details=details, rejected=rejected)
+        event = compose.event(
+            name, self.now(), details=details, rejected=rejected, maintenance=maintenance
+        )
+        return await self.listener.notify(origin, event)
 
     def taken(self, seconds: float) -> float:
         """How long something takes that takes a person or a host about so many seconds."""

@@ -43,6 +43,10 @@ class Scenario(Struct, frozen=True):
     receipts: bool = True
     tip: Decimal = Decimal(0)
     mishap: Mishap | None = None
+    busy: float = 0.0
+    """The PaymentRequest is answered Busy for so long, as after a login, and then taken."""
+    maintenance: bool = False
+    """The terminal wants maintenance from the beginning, before any payment."""
     card_time: float = 2.0
     """How long the customer takes to present the card, or to press stop."""
     pin_time: float = 0.8
@@ -65,8 +69,13 @@ SCENARIOS: Mapping[str, Scenario] = {
         # Long enough at "Present card" for an abort to come.
         Scenario("aborted", ending=Ending.CANCELLED, card_time=120.0),
         Scenario("customer-cancel", ending=Ending.CANCELLED),
+        Scenario("busy", busy=6.0),
         Scenario("lost-response", mishap=Mishap.CUT),
         Scenario("reboot", mishap=Mishap.REBOOT),
         Scenario("reboot-forgets", mishap=Mishap.AMNESIA),
+        Scenario("maintenance", maintenance=True),
+        # For a till in light integration; what makes it light is the till's Login.
+        Scenario("light"),
+        Scenario("light-signature-declined", pin_digits=0, signature=True, **_CHIP),
     )
 }

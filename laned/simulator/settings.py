@@ -1,5 +1,6 @@
 """What can be set on a simulated terminal, apart from the scenario of a payment."""
 
+from datetime import time
 from typing import Literal
 
 from msgspec import Struct
@@ -11,6 +12,10 @@ class Settings(Struct, frozen=True):
     serial: str = "2290714382"
     """POISerialNumber in the LoginResponse."""
     software: str = "0.9.41"
+    address: str = "127.0.0.1:11001"
+    """host:port at which the till reaches it: what it announces, until it moves."""
+    poi_id: str = "A-POIID"
+    """POIID in its menu, for what it posts before the first Login."""
     speed: float = 1.0
     """How many times faster than a person everything goes; MaxInputTime is not scaled."""
     language: str = "en"
@@ -21,6 +26,11 @@ class Settings(Struct, frozen=True):
     new_poi_busy: float = 0.0
     """A Login with a POIID not seen before is answered Busy for so long (0: never)."""
     boot_time: float = 20.0
+    daily_reboot: time | None = None
+    """Local time at which it restarts every day, as soon as nothing runs (None: never)."""
+    maintenance_time: float = 120.0
+    """From BeginMaintenance to EndMaintenance, the restart in its middle not counted."""
+    maintenance_reboots: bool = True
     reversal_time: float = 2.0
     display_flag: Literal["false", "true", "absent"] = "false"
     """ResponseRequiredFlag of display requests; with true a DisplayResponse must come."""

@@ -1,4 +1,4 @@
-"""The simulated terminal: power, session, one request at a time.
+"""The simulated terminal as a till sees it: session, one request at a time.
 
 Source: protocol description, sections Transport, Session and Payment. What these leave open is
 decided here and said where it is decided.
@@ -17,12 +17,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from laned.simulator import compose, wire
-from laned.simulator.dialogue import Dialogue, Payment, Remember, Reversible
+from laned.simulator.device import Device, Link
+from laned.simulator.dialogue import Dialogue, Payment, Remember
 from laned.simulator.ledger import Ledger, Transaction
-from laned.simulator.listener import Listener, Origin
-from laned.simulator.memory import Memory, asked_for, names
+from laned.simulator.listener import Origin
+from laned.simulator.memory import asked_for, names
 from laned.simulator.panel import Panel
-from laned.simulator.record import Received, Record
 from laned.simulator.reversal import Reversal, not_reversible
 from laned.simulator.scenarios import SCENARIOS, Mishap, Scenario
 from laned.simulator.settings import Settings
@@ -42,7 +42,7 @@ class Reply(Struct, frozen=True):
     """The connection breaks before the message has come."""
 
 
-class Terminal:
+class Terminal(Device):
     """A card terminal. `run` must be running for it to answer.
 
     ``callback`` is the till's listener as a base URL (empty: none), reached through
@@ -61,97 +61,34 @@ class Terminal:
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
         on_event: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.scenario = scenario
+        super().__init__(
+            scenario=scenario,
+            settings=settings or Settings(),
+            callback=callback,
+            callback_client=callback_client,
+            rng=rng or random.Random(),  # noqa: S311 - no secret
+            now=now,
+            on_event=on_event,
+        )
         self.next_scenarios: deque[Scenario] = deque()
         """Scenarios of the next payments; when it is empty, `scenario` is taken."""
-        self.settings = settings or Settings()
-        self.session: Origin | None = None
-        self.powered = True
-        self.maintenance_allowed = False
-        """Whether the last Logout allowed maintenance; false while a session lasts."""
-        self.ledger = Ledger()
-        self.record = Record(on_event)
-        self._now = now
-        self._rng = rng or random.Random()  # noqa: S311 - no secret
-        self._listener = Listener(
-            callback_client, callback, self.settings, self._rng, self.record.violation
-        )
-        self._panel = Panel(self._listener, self.settings, self._rng, now, self.record.say)
-        self._memory = Memory(self.settings.memory)
-        self._nursery: trio.Nursery | None = None
-        self._running: Dialogue | None = None
+        self.admin_requests = 0
+        """How often it was asked to look for updates."""
         self._busy_until = -float("inf")
+        self._kept_waiting = False
         self._service_ids: set[str] = set()
-        self._poi_ids: dict[str, float] = {}
-        self._reversible: Reversible | None = None  # always about the last transaction
         self._last_number = self._rng.randrange(6_000_000_000, 7_000_000_000)
-
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Live until cancelled; started when requests can be answered."""
-        async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            try:
-                task_status.started()
-                await trio.sleep_forever()
-            finally:
-                self._nursery = None
-
-    @property
-    def display(self) -> tuple[str, ...]:
-        """The lines on the terminal's display."""
-        return self._panel.display
-
-    @property
-    def requests(self) -> deque[Received]:
-        """What the till sent, in order."""
-        return self.record.requests
-
-    @property
-    def violations(self) -> list[str]:
-        """The rules that the till broke, in order."""
-        return self.record.violations
-
-    @property
-    def callback_errors(self) -> list[str]:
-        """What could not be posted to the listener, and why."""
-        return self._listener.errors
-
-    @property
-    def operator_language(self) -> str:
-        """OperatorLanguage of the last Login."""
-        return self._panel.operator_language
-
-    @property
-    def running(self) -> str:
-        """The ServiceID of the payment or reversal that runs, or empty."""
-        return "" if self._running is None else self._running.request.service_id
-
-    async def until(self, view: Callable[[], bool]) -> None:
-        """Wait until the view is true; looked at after every change, so none is missed."""
-        await self.record.until(view)
-
-    async def reboot(self, *, forget: bool = False) -> None:
-        """Lose power, the session and what is running, and come back after the boot time.
-
-        A held response never comes. With ``forget``, earlier responses are lost too; the ledger
-        is the bank's and stays.
-        """
-        self.powered = False
-        self._stop()
-        self.session = None
-        self._panel.display = ()
-        if forget:
-            self._memory.forget()
-            self._reversible = None
-        self.record.say("power off")
-        await trio.sleep(self._panel.scaled(self.settings.boot_time))
-        self.powered = True
-        self.record.say("power on")
 
     async def handle(self, raw: bytes) -> Reply:
         """Answer one posted message; a payment's answer comes when the payment is over."""
         if self._nursery is None or not self.powered:
             return Reply(503)
+        reply = await self._answer(raw) if self.reachable else Reply(503)
+        if self.link is Link.SILENT:
+            await trio.sleep_forever()  # until the till hangs up
+        return reply if self.reachable else Reply(503, cut=True)
+
+    async def _answer(self, raw: bytes) -> Reply:
         try:
             message = wire.read_request(raw)
         except wire.UnreadableError as error:
@@ -161,10 +98,14 @@ class Terminal:
         faults = [*message.faults, *self._repeated(message)]
         for violation in (*message.remarks, *faults):
             self.record.violation(violation)
+        if self.in_maintenance and self._maintenance_told:
+            self.record.violation(f"{message.category} in maintenance")
         if message.category == "Abort":
             return self._abort(message, raw, broken=bool(faults))
         if faults:
             return self._refuse(message, compose.failure("MessageFormat", faults[0]))
+        if self.in_maintenance:
+            return self._refuse(message, compose.failure("NotAllowed", "In maintenance"))
         handlers: dict[str, Callable[[Message], Awaitable[Reply]]] = {
             "Login": self._login,
             "TransactionStatus": self._status,
@@ -204,8 +145,8 @@ class Terminal:
             other = f"{self._running.request.category} {self.running}"
             self.record.violation(f"{message.category} {message.service_id} while {other} runs")
             return compose.failure("Busy", f"POI Terminal Busy with {other}")
-        if trio.current_time() < self._busy_until:
-            return compose.failure("Busy", "POI Terminal Temporarily Unavailable")
+        if self._own_work or trio.current_time() < self._busy_until:
+            return _unavailable()
         return None
 
     def _reply(self, message: Message, body: Element) -> Reply:
@@ -231,38 +172,33 @@ class Terminal:
         if now < self._poi_ids.setdefault(message.poi_id, updated):
             text = "POI Terminal Temporarily Unavailable: new POIID, updating parameters"
             return self._refuse(message, compose.failure("Busy", text))
+        if self._own_work:
+            return self._refuse(message, _unavailable())
+        if self._running is not None:  # it is what ends it
+            other = f"{self._running.request.category} {self.running}"
+            self.record.violation(f"Login {message.service_id} while {other} runs")
         stopped = self._stop()
         if stopped is not None and stopped.response is not None:
             stopped.answered.set()
         posts = wire.capabilities(message.body) != wire.LIGHT
-        self.session = Origin(message.poi_id, message.sale_id, posts)
+        self.session = self._till = Origin(message.poi_id, message.sale_id, posts)
         self.maintenance_allowed = False
+        self._note()
         self._panel.operator_language = message.body.get("OperatorLanguage", "")
         self._busy_until = now + self._panel.scaled(self.settings.busy_after_login)
         self._start(self._greet, self.session)
         return self._reply(message, compose.login_response(self.settings, self._now()))
 
-    def _stop(self) -> Dialogue | None:
-        """End what runs; without a response of its own, its request is never answered."""
-        running, self._running = self._running, None
-        if running is not None:
-            running.response = running.reset()
-            self._reversible = running.reversible
-            self.record.say(f"stopped {running.request.category} {running.request.service_id}")
-        return running
-
     async def _greet(self, session: Origin) -> None:
         await self._panel.show(session, "please_wait")
         await self._welcome(session, self.settings.busy_after_login)
+        if self.maintenance_required and self.session is session:
+            await self._ask_for_maintenance()
 
     async def _welcome(self, session: Origin, after: float) -> None:
         await trio.sleep(self._panel.scaled(after))
         if self.session is session and self._running is None:
             await self._panel.show(session, "welcome")
-
-    def _start(self, work: Callable[..., Awaitable[None]], *args: object) -> None:
-        assert self._nursery is not None
-        self._nursery.start_soon(work, *args)
 
     def _at_once(self, message: Message) -> Reply:
         """Logout, Admin, and what is not simulated."""
@@ -274,7 +210,11 @@ class Terminal:
             self.maintenance_allowed = message.body.get("MaintenanceAllowed") in ("true", "1")
             self._panel.display = (self._panel.text("closed")[1],)
             self.record.say(f"logged out, maintenance allowed: {self.maintenance_allowed}")
-        elif message.category != "Admin":
+            if self.maintenance_required and self.maintenance_allowed:
+                self._start(self._maintain)
+        elif message.category == "Admin":
+            self.admin_requests += 1
+        else:
             text = f"{message.category} is not simulated"
             return self._refuse(message, compose.failure("UnavailableService", text))
         return self._reply(message, compose.simple(message.category, compose.success()))
@@ -324,6 +264,12 @@ class Terminal:
         if hindered is not None:
             return self._refuse(message, hindered)
         scenario = self.next_scenarios.popleft() if self.next_scenarios else self.scenario
+        if scenario.busy and not self._kept_waiting:
+            self._kept_waiting = True
+            self.next_scenarios.appendleft(scenario)  # of the next attempt
+            self._busy_until = trio.current_time() + self._panel.scaled(scenario.busy)
+            return self._refuse(message, _unavailable())
+        self._kept_waiting = False
         amounts = "PaymentTransaction/AmountsReq"
         transaction = Transaction(
             type=kind,
@@ -383,3 +329,7 @@ class Terminal:
             await self.reboot(forget=dialogue.mishap is Mishap.AMNESIA)
         elif self.session is not None:
             await self._welcome(self.session, IDLE_AFTER)
+
+
+def _unavailable() -> Element:
+    return compose.failure("Busy", "POI Terminal Temporarily Unavailable")

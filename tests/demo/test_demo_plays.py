@@ -26,6 +26,7 @@ def payment(**changes: Any) -> dict[str, Any]:
         "state": "approved",
         "abort_requested": False,
         "signature": None,
+        "attempts": [{"service_id": "1", "transaction_id": "demo-1.abcdefgh"}],
         "resolved": None,
         "poi_transaction": {"id": "77", "timestamp": "2026-01-01T12:00:00+01:00"},
     }
@@ -47,8 +48,15 @@ def entry(state: State = State.CHARGED, amount: str = "38.00", number: str = "77
     )
 
 
-def outcome(told: dict[str, Any], *books: Transaction, violations: tuple[str, ...] = ()) -> Outcome:
-    return Outcome(payment=told, kept=told, books=books, violations=violations)
+def outcome(
+    told: dict[str, Any],
+    *books: Transaction,
+    violations: tuple[str, ...] = (),
+    maintenances: int = 0,
+) -> Outcome:
+    return Outcome(
+        payment=told, kept=told, books=books, violations=violations, maintenances=maintenances
+    )
 
 
 def test_a_play_that_ended_as_it_should_has_no_faults() -> None:
@@ -83,6 +91,34 @@ def test_each_disagreement_is_a_fault(
 def test_a_declined_payment_must_not_be_charged() -> None:
     found = faults(DECLINED, outcome(payment(state="declined"), entry()))
     assert found == ["the terminal's books say that 38.00 SEK was charged, it should be nothing"]
+
+
+def test_a_payment_that_is_taken_back_must_be_in_the_books_as_such() -> None:
+    play = PLAYS["light-signature-declined"]
+    told = payment(state="declined", signature="declined")
+    assert faults(play, outcome(told, entry(State.REVERSED))) == []
+    assert faults(play, outcome(told, entry())) == [
+        "the terminal's books say that 38.00 SEK was charged, it should be nothing",
+        "the terminal's books say that nothing was taken back, it should be 38.00 SEK",
+    ]
+    found = faults(HAPPY, outcome(payment(), entry(), entry(State.REVERSED)))
+    assert found == ["the terminal's books say that 38.00 SEK was taken back, it should be nothing"]
+
+
+def test_a_busy_terminal_takes_more_than_one_attempt() -> None:
+    attempts = [{"service_id": number, "transaction_id": "-"} for number in ("1", "2")]
+    again = outcome(payment(attempts=attempts), entry())
+    assert faults(PLAYS["busy"], again) == []
+    assert faults(HAPPY, again) == ["the payment took 2 attempts"]
+    assert faults(PLAYS["busy"], outcome(payment(), entry())) == ["the payment took 1 attempts"]
+
+
+def test_the_terminal_must_have_been_maintained_or_not() -> None:
+    maintained = outcome(payment(), entry(), maintenances=1)
+    assert faults(PLAYS["maintenance"], maintained) == []
+    assert faults(HAPPY, maintained) == ["the terminal was maintained 1 times"]
+    found = faults(PLAYS["maintenance"], outcome(payment(), entry()))
+    assert found == ["the terminal was maintained 0 times"]
 
 
 def test_the_journal_must_hold_what_the_till_was_told() -> None:
@@ -141,6 +177,8 @@ def test_lines_of_the_terminal_in_plain_words() -> None:
     assert words.of_terminal("power off") == ("terminal", "restarts")
     assert words.of_terminal("till: Diagnosis 17") == ("laned", "sends Diagnosis")
     assert words.of_terminal("display: Enter PIN: **") == ("terminal", 'shows "Enter PIN: **"')
+    assert words.of_terminal("event: SaleAdmin") == ("terminal", "asks for maintenance")
+    assert words.of_terminal("event: Shutdown") == ("terminal", "tells of Shutdown")
     assert words.of_terminal("abort of 17") == ("terminal", "aborts")
     assert words.of_terminal("abort of 17: too late") == ("terminal", "is too late to abort")
     assert words.of_terminal("refused Payment 17: Busy") == ("terminal", "refuses Payment: Busy")

@@ -23,7 +23,9 @@ from laned.simulator import SCENARIOS, Settings
 
 SETTLES_WITHIN = 600.0
 RESOLVED_AFTER = 45.0  # by a person, if the terminal cannot tell
-SCENARIO_NAMES = (*SCENARIOS, "busy", "reversal")
+ELSEWHERE = ("maintenance", "light", "light-signature-declined")
+"""In default integration, and to a terminal that wants nothing, they are others by another name."""
+SCENARIO_NAMES = (*(name for name in SCENARIOS if name not in ELSEWHERE), "reversal")
 FIRST, SECOND = "first-1", "second-2"
 
 
@@ -111,10 +113,10 @@ USUAL = {
     "declined": "declined",
     "aborted": "aborted",
     "customer-cancel": "aborted",
+    "busy": "approved",
     "lost-response": "approved",
     "reboot": "approved",
     "reboot-forgets": "approved",  # by a person's verdict
-    "busy": "approved",
     "reversal": "approved",
 }
 
