@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -88,8 +89,9 @@ PHRASES = {
         "hears: payment demo-1 declined",
     ],
 }
+AT_A_TIME = 4  # processes
 UNKNOWN = {"reboot", "reboot-forgets"}
-"""Here laned warns that the outcome is not known."""
+"""Here laned may warn that the outcome is not known, if it asks before the terminal is back."""
 
 
 def start(*arguments: str, **environ: str) -> subprocess.Popen[bytes]:
@@ -116,18 +118,25 @@ def finish(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
 
 @pytest.fixture(scope="module")
 def runs() -> Runs:
-    """All of them side by side: each mostly waits."""
-    processes = {name: start("--scenario", name) for name in PLAYS}
-    processes["ascii"] = start(PYTHONIOENCODING="ascii", COLUMNS="90")
-    processes["narrow"] = start("--scenario", "declined", COLUMNS="30")
-    return {name: finish(process) for name, process in processes.items()}
+    """All of them, some side by side: each mostly waits, but at its start."""
+    ways = {name: partial(start, "--scenario", name) for name in PLAYS}
+    ways["ascii"] = partial(start, PYTHONIOENCODING="ascii", COLUMNS="90")
+    ways["narrow"] = partial(start, "--scenario", "declined", COLUMNS="30")
+    found: Runs = {}
+    waiting = list(ways)
+    while waiting:
+        names, waiting = waiting[:AT_A_TIME], waiting[AT_A_TIME:]
+        processes = {name: ways[name]() for name in names}
+        found |= {name: finish(process) for name, process in processes.items()}
+    return found
 
 
 @pytest.mark.parametrize("name", PHRASES)
 def test_each_scenario_ends_as_it_should(runs: Runs, name: str) -> None:
     status, out, err = runs[name]
     warnings = err.splitlines()
-    assert (status, bool(warnings)) == (0, name in UNKNOWN), err
+    assert status == 0, err
+    assert not warnings or name in UNKNOWN, err
     for warning in warnings:
         assert warning.startswith("laned: WARNING:laned.lane:payment demo-1 38.00 SEK unknown")
     assert [phrase for phrase in PHRASES[name] if phrase not in out] == []

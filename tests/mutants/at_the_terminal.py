@@ -130,9 +130,9 @@ MUTANTS = (
     ),
     Mutant(
         name="a-rebooted-terminal-is-logged-in-to-while-in-doubt",
-        file="laned/lane/machine.py",
+        file="laned/lane/notes.py",
         old="            turn.change(ask_at=turn.now.monotonic)  # and is",
-        new="            session.log_in_again(turn)  # and is",
+        new="            idle.session.log_in_again(turn)  # and is",
         tests=("tests/lane/test_doubt.py::test_rule_5_events_only_trigger_a_question",),
     ),
     Mutant(
