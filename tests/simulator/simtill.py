@@ -31,6 +31,8 @@ DEFAULT = (
 )
 LIGHT = "PrinterReceipt"
 TIME = "2025-03-04T12:30:00+01:00"
+LONGEST_TEST = 7 * 24 * 3600.0
+"""Virtual seconds; what still waits then would wait for ever."""
 
 
 def now() -> datetime:
@@ -323,5 +325,6 @@ async def bench(
         await nursery.start(terminal.run)
         transport = httpx.ASGITransport(app=simulator_app(terminal))
         async with httpx.AsyncClient(transport=transport) as client:
-            yield Bench(terminal, listener, client, nursery, lines)
+            with trio.fail_after(LONGEST_TEST):
+                yield Bench(terminal, listener, client, nursery, lines)
         nursery.cancel_scope.cancel()

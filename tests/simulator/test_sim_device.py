@@ -28,6 +28,7 @@ from trio.testing import MockClock
 
 from laned.simulator import SCENARIOS, Condition, Link, Mishap, Settings, State, Terminal
 from laned.simulator.device import MAINTENANCE_AFTER
+from laned.simulator.scenarios import Ending
 
 BUSY = ("Failure", "Busy")
 NOT_ALLOWED = ("Failure", "NotAllowed")
@@ -485,6 +486,20 @@ async def test_busy_takes_the_payment_a_while_later(autojump_clock: MockClock) -
             assert len(b.terminal.ledger) == number
             await b.settle()
         assert b.terminal.violations == []
+
+
+async def test_a_busy_scenario_is_the_one_that_is_taken_in_the_end(
+    autojump_clock: MockClock,
+) -> None:
+    async with bench() as b:
+        await b.login()
+        busy = replace(SCENARIOS["busy"], ending=Ending.DECLINED)
+        b.terminal.next_scenarios.extend((busy, SCENARIOS["customer-cancel"]))
+        assert result(await b.pay()) == BUSY
+        await trio.sleep(7)
+        assert result(await b.pay()) == ("Failure", "Refusal")
+        await b.settle()
+        assert result(await b.pay()) == ("Failure", "Cancel")
 
 
 async def test_light_posts_nothing_at_all(autojump_clock: MockClock) -> None:
