@@ -46,7 +46,6 @@ BUSY_AFTER_LOGIN: Final = 1.0  # seconds; less than of a real one, as a demonstr
 BOOT_TIME: Final = 8.0  # seconds; the same
 MAINTENANCE_TIME: Final = 6.0  # seconds; the same
 IDLE_BEFORE: Final = 4.0  # seconds at speed 1; of the ten minutes that laned waits
-LEAST_IDLE: Final = 1.5  # seconds, however fast: the terminal asks while it is logged in
 RETRY_INTERVAL: Final = 2.0  # seconds at speed 1 between two questions about a payment
 FASTEST_RETRY: Final = 0.1  # seconds
 RECENT: Final = 8  # screens among which a frame's own is looked for
@@ -192,7 +191,7 @@ async def open_stage(scenario: str, speed: float) -> AsyncIterator[Stage]:
                         stop=stop,
                         on_listening=listening,
                         on_ready=task_status.started,
-                        idle_before=max(IDLE_BEFORE / speed, LEAST_IDLE),
+                        idle_before=IDLE_BEFORE / speed,
                         on_frame=stage.shows,
                     )
                 ended.set()

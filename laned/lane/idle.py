@@ -49,6 +49,7 @@ def notified_ready(turn: Turn, event: TerminalNotified) -> None:
         check(turn)
     else:
         notified_anytime(turn, event)
+        ready_due(turn)  # it may have been idle long enough already
 
 
 def notified_offline(turn: Turn, event: TerminalNotified) -> None:

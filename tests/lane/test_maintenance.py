@@ -224,6 +224,13 @@ def test_the_terminals_wish_is_granted_after_ten_idle_minutes() -> None:
     assert lane.wait(HOUR).phase is Phase.READY, "it was granted once"
 
 
+def test_a_lane_that_has_been_idle_long_enough_grants_it_at_once() -> None:
+    lane = Night(local("2025-06-07 12:00"), "")
+    lane.wait(HOUR)
+    lane.do(SALE_ADMIN)
+    assert lane.phase is Phase.LOGGING_OUT
+
+
 def test_a_wish_waits_for_ten_minutes_without_a_customer() -> None:
     lane = Night(local("2025-06-07 12:00"))
     lane.do(SALE_ADMIN)
