@@ -170,8 +170,7 @@ class Journal:
 
     def _newest_attempt(self, payment: int) -> Attempt | None:
         row = self._db.execute(
-            "SELECT category, service_id, transaction_id, sale_id, poi_id, address, serial,"
-            " refused, session_lost FROM attempts WHERE payment = ? ORDER BY seq DESC LIMIT 1",
+            f"SELECT {_ATTEMPT} FROM attempts WHERE payment = ? ORDER BY seq DESC LIMIT 1",  # noqa: S608
             (payment,),
         ).fetchone()
         if row is None:
@@ -258,16 +257,13 @@ class Journal:
             case fx.PaymentChanged(payment):
                 self._change_payment(payment)
             case fx.AttemptOpened(payment_id, attempt):
-                self._db.execute(
-                    "INSERT INTO attempts (payment, category, service_id, transaction_id, sale_id,"
-                    " poi_id, address, serial, refused, session_lost)"
-                    " VALUES ((SELECT seq FROM payments WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (payment_id, *msgspec.structs.astuple(attempt)),
-                )
+                values = msgspec.structs.asdict(attempt) | {"payment_id": payment_id}
+                self._db.execute(_OPEN_ATTEMPT, values)
             case fx.AttemptChanged(attempt):
                 self._db.execute(
-                    "UPDATE attempts SET refused = ?, session_lost = ? WHERE service_id = ?",
-                    (attempt.refused, attempt.session_lost, attempt.service_id),
+                    "UPDATE attempts SET refused = ?, session_lost = ?, reached = ?"
+                    " WHERE service_id = ?",
+                    (attempt.refused, attempt.session_lost, attempt.reached, attempt.service_id),
                 )
             case fx.ForeignSeen():
                 self._note_foreign(entry)
@@ -397,6 +393,11 @@ _CONDITIONS: Final = {
     sqlite3.SQLITE_CORRUPT: "corrupt",
     sqlite3.SQLITE_NOTADB: "corrupt",
 }
+_ATTEMPT: Final = ", ".join(Attempt.__struct_fields__)
+_OPEN_ATTEMPT: Final = (
+    f"INSERT INTO attempts (payment, {_ATTEMPT}) SELECT seq,"  # noqa: S608
+    f" :{_ATTEMPT.replace(', ', ', :')} FROM payments WHERE id = :payment_id"
+)
 _COLUMNS: Final = "id, type, amount, currency, state, created_at, updated_at, document"
 
 

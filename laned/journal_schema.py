@@ -66,6 +66,10 @@ CREATE TABLE foreign_transactions (
     document BLOB NOT NULL
 ) STRICT;
 """,
+    """
+-- The terminal has shown that it has the attempt. Of older journals' attempts that may be so.
+ALTER TABLE attempts ADD COLUMN reached INTEGER NOT NULL DEFAULT 1;
+""",
 )
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 

@@ -112,6 +112,7 @@ def attempt(turn: Turn) -> None:
         running=True,
         asking=None,
         ask_for_last=False,
+        watched=turn.state.config.lane.mode != "light",  # which posts nothing
         shown=Shown(()),  # what it showed before is about something else
         not_found_at=None,
         abort_at=None,

@@ -33,7 +33,7 @@ class AttemptOpened(Struct, frozen=True):
 
 
 class AttemptChanged(Struct, frozen=True):
-    """The terminal refused the attempt, or lost the session that it was sent in."""
+    """The terminal refused the attempt, showed that it has it, or lost its session since."""
 
     attempt: Attempt
 

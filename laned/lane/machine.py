@@ -295,8 +295,8 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ev.DisplayShown: _row({tuple(Phase): notes.display_shown}),
     ev.Printed: _row(
         {
-            PAYING: notes.heard,
-            (RETRYING, DOUBT, RELOGIN): _only_told,
+            (PAYING, DOUBT): notes.printed,
+            (RETRYING, RELOGIN): _only_told,
             (*IDLE, PENDING, SIGNING, STOPPED): _only_told,
         }
     ),

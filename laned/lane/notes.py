@@ -1,17 +1,20 @@
 """Small things that are noted as they come, in any phase or beside an unfinished payment."""
 
 from laned.lane import events as ev
-from laned.lane import idle, outcome, prompts
+from laned.lane import idle, outcome, prompts, status
 from laned.lane.effects import Acknowledged
 from laned.lane.payment import Problem
 from laned.lane.state import Phase, Shown
 from laned.lane.turn import Turn
 from laned.nexo.messages import OutputText
 
+# What a terminal says when it is not, or no longer, at work on what it was asked.
+NOT_AT_WORK = frozenset({"Shutdown", "Initialised", "Reject"})
+
 
 def display_shown(turn: Turn, event: ev.DisplayShown) -> None:
     """The terminal's display shows something else."""
-    turn.heard()
+    status.shows(turn)
     turn.change(shown=shown(event.texts))
 
 
@@ -21,14 +24,17 @@ def shown(texts: tuple[OutputText, ...]) -> Shown:
     return Shown(lines, next((text.code for text in texts if text.code is not None), None))
 
 
-def heard(turn: Turn, event: ev.Event) -> None:
-    """The terminal is at work."""
+def printed(turn: Turn, event: ev.Printed) -> None:
+    """The terminal is at work, and has something to show for it."""
     turn.heard()
+    status.has_it(turn)
 
 
 def notified(turn: Turn, event: ev.TerminalNotified) -> None:
     """The terminal says something while a payment is at the terminal, or may be."""
     turn.heard()
+    if event.event not in NOT_AT_WORK:
+        status.shows(turn)
     idle.notified_anytime(turn, event)
     if event.event == "Abort":  # the terminal cancels what it asked of us
         prompts.close(turn, None, "terminal")

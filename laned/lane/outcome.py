@@ -194,6 +194,7 @@ def finish(turn: Turn, **changes: object) -> None:
         running=True,
         asking=None,
         ask_for_last=False,
+        watched=False,
         not_found_at=None,
         sessions_missing=0,
         aborts_left=0,

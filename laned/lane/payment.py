@@ -72,7 +72,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     `category` is Payment or Reversal; a reversal has no TransactionID of ours on the wire. `serial`
     is the terminal that it was sent to, `refused` the condition with which the terminal's response
     itself turned it away (Busy, NotAllowed, LoggedOut), `session_lost` whether the terminal lost
-    its login session since.
+    its login session since, `reached` whether the terminal has shown that it has, or had, it.
     """
 
     category: Category
@@ -84,6 +84,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     serial: str
     refused: str | None = None
     session_lost: bool = False
+    reached: bool = False
 
 
 class AttemptIDs(Struct, frozen=True):

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import msgspec
 
+from laned.lane import status
 from laned.lane.events import InputAsked, InputWithdrawn
 from laned.lane.state import AnsweredBy, Prompt, PromptKind
 from laned.lane.turn import Turn
@@ -54,6 +55,7 @@ def input_asked(turn: Turn, event: InputAsked) -> None:
         answer_false(turn, event)
         return
     turn.heard()
+    status.has_it(turn)
     close(turn, None, "terminal")  # it asks something newer
     settings = turn.state.config.payment
     timeout = settings.signature_timeout

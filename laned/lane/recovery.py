@@ -78,8 +78,10 @@ def _repeated(turn: Turn, event: StatusAnswered, repeated: RepeatedMessage) -> N
         _inconclusive(turn, "the terminal's last transaction is not of this journal")
     elif not _same_terminal(turn):
         _inconclusive(turn, "it is not certain that this is the terminal that was asked")
-    elif not _older(turn, event.repeated_of, body) or _was_there(turn):
+    elif not _older(turn, event.repeated_of, body):
         _inconclusive(turn, "the terminal's last transaction is an earlier attempt")
+    elif _may_have_forgotten(turn):
+        _inconclusive(turn, "the terminal may have forgotten it, and only what was before is left")
     else:
         message = f"the terminal's last transaction is payment {event.repeated_of}: it never had it"
         outcome.did_not_happen(turn, Problem(ErrorCondition.NOT_FOUND, message))
@@ -106,11 +108,14 @@ def _same_terminal(turn: Turn) -> bool:
     return turn.state.logged_in or not turn.attempt.session_lost
 
 
-def _was_there(turn: Turn) -> bool:
-    """Whether the terminal has shown that it had the attempt, if only by a wrong answer."""
-    payment = turn.payment
-    error = payment.reversal.error if payment.reversal is not None else payment.error
-    return error is not None and error.condition in replies.WRONG_ANSWERS
+def _may_have_forgotten(turn: Turn) -> bool:
+    """Whether the terminal may have had the attempt, although it names an older transaction.
+
+    One that has shown nothing of the sort never had it, if it was looked at all the time. One that
+    was not may have charged, then lost power before that was stored, and kept what was before.
+    """
+    attempt = turn.attempt
+    return attempt.reached or (attempt.session_lost and not turn.state.watched)
 
 
 def _not_found(turn: Turn) -> None:
@@ -122,7 +127,7 @@ def _not_found(turn: Turn) -> None:
     since = turn.state.not_found_at
     if turn.state.phase is Phase.PAYING:
         status.ask_later(turn, status.SLOW_INTERVAL)
-    elif turn.attempt.session_lost or _was_there(turn):
+    elif turn.attempt.session_lost or turn.attempt.reached:
         _inconclusive(turn, "the terminal knew of it, or lost its session since")
     elif since is None:
         turn.change(not_found_at=now)
@@ -158,6 +163,7 @@ def status_failed(turn: Turn, event: StatusFailed) -> None:
     if between_attempts(turn.state):
         _try_later(turn, "the terminal does not answer")
     else:
+        turn.change(watched=False)
         status.not_known(turn)
         status.ask_later(turn)
 

@@ -107,6 +107,7 @@ def take(
     else:
         wrong = mismatch(turn.payment, response, poi_owner)
     if wrong is not None:
+        status.has_it(turn)  # if only by a wrong answer
         status.not_known(turn, wrong)
     elif failed and condition == ErrorCondition.IN_PROGRESS:
         status.runs(turn)

@@ -142,6 +142,7 @@ class LaneState(Struct, frozen=True, kw_only=True):
     running: bool = True  # the terminal said so last, or has not been silent yet
     asking: str | None = None  # ServiceID of the TransactionStatus that is out
     ask_for_last: bool = False  # the next question is what the terminal's last transaction was
+    watched: bool = False  # what the terminal did with the attempt cannot have escaped this life
     not_found_at: float | None = None  # since when the terminal says that it knows no such attempt
     sessions_missing: int = 0  # how often the payment was refused for want of a session
     aborts_left: int = 0

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from laned.lane.buttons import between_attempts
 from laned.lane.payment import Attempt, PaymentState, Problem
 from laned.lane.state import Phase
 from laned.lane.turn import Turn
@@ -16,6 +17,8 @@ def ask(turn: Turn) -> None:
     Or, where that has not helped, what the terminal's last transaction was (money rule 4).
     """
     attempt = turn.attempt
+    if turn.state.phase is Phase.PAYING and not attempt.session_lost:
+        turn.change(watched=False)  # asked for want of any callback: they may not get through
     last = turn.state.ask_for_last
     request = TransactionStatusRequest(reference=None if last else reference_to(attempt))
     timeout = turn.state.config.terminal.status_timeout
@@ -66,8 +69,30 @@ def not_known(turn: Turn, error: Problem | None = None) -> None:
         turn.change_payment(state=PaymentState.UNKNOWN, error=error)
 
 
+def shows(turn: Turn) -> None:
+    """The terminal posts something after the attempt's last byte left: it may well be about it.
+
+    Also where it is not: then a "not found" is not believed that could have been (money rule 4).
+    What a terminal shows after a Login is about that.
+    """
+    turn.heard()
+    phase, lost = turn.state.phase, turn.state.attempt and turn.attempt.session_lost
+    if turn.state.sent and (phase is Phase.PAYING or (phase is Phase.DOUBT and not lost)):
+        has_it(turn)
+
+
+def has_it(turn: Turn) -> None:
+    """The terminal has the attempt, or had it: that it does not know it proves nothing any more.
+
+    Recorded once, before anything relies on it.
+    """
+    if not turn.attempt.reached and not between_attempts(turn.state):
+        turn.change_attempt(reached=True)
+
+
 def runs(turn: Turn) -> None:
     """The terminal says that it is still at it."""
+    has_it(turn)
     turn.change(running=True, not_found_at=None, ask_for_last=False)
     processing(turn)
 

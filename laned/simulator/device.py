@@ -18,7 +18,7 @@ import trio
 from msgspec.structs import replace
 
 from laned.simulator.availability import Availability, Condition
-from laned.simulator.dialogue import Dialogue, Reversible
+from laned.simulator.dialogue import Dialogue, Phase, Reversible
 from laned.simulator.ledger import Ledger
 from laned.simulator.listener import Listener, Origin
 from laned.simulator.memory import Memory
@@ -172,18 +172,23 @@ class Device:
     async def reboot(self, *, forget: bool = False) -> None:
         """Lose power, the session and what is running, and come back after the boot time.
 
-        A held response never comes. With ``forget``, earlier responses are lost too; the ledger
-        is the bank's and stays.
+        A held response never comes. With ``forget``, earlier responses are lost too; without
+        `Settings.keeps_newest` the last of them is, unless something newer runs. The ledger is the
+        bank's and stays.
         """
         self._boots += 1
         boot = self._boots
         self.powered = False
-        self._stop()
+        interrupted = self._stop()
         self.session = None
         self._panel.display = ()
         if forget:
             self._memory.forget()
             self._reversible = None
+        elif not self.settings.keeps_newest and (
+            interrupted is None or interrupted.phase is Phase.OVER
+        ):
+            self._memory.forget_newest()
         self.record.say("power off")
         await trio.sleep(self._panel.scaled(self.settings.boot_time))
         if boot == self._boots:  # else it lost power again meanwhile

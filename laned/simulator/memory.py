@@ -30,6 +30,11 @@ class Memory:
         """Lose everything."""
         self._found.clear()
 
+    def forget_newest(self) -> None:
+        """Lose the last one only."""
+        if self._found:
+            self._found.pop()
+
     def find(self, asked: dict[str, str]) -> Remembered | None:
         """The last response whose header has all these values."""
         for remembered in reversed(self._found):

@@ -40,6 +40,8 @@ class Settings(Struct, frozen=True):
     """MaxInputTime of the signature question, seconds; None: no such attribute."""
     memory: int = 100
     """How many payment and reversal responses TransactionStatus can find again."""
+    keeps_newest: bool = True
+    """Whether the last response survives a loss of power; False: only those before it do."""
     remembers_refusals: bool = False
     """Whether a PaymentResponse that only said Busy or NotAllowed can be found again too."""
     refuse_reversals: bool = False

@@ -8,6 +8,7 @@ from walk import Taken
 from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.payment import Payment
+from laned.lane.state import Phase
 from laned.nexo import messages as m
 
 Answer = m.PaymentResponse | m.ReversalResponse
@@ -34,6 +35,8 @@ class AttemptSeen:
         self.not_found: list[float] = []
         self.forgetful = False  # the terminal lost its session or was started again since
         self.older_was_last = False  # the terminal's last transaction is an older one
+        self.shown = False  # the terminal has posted something that may be about it
+        self.watched = True  # nothing that the terminal posted about it can have been missed
         self.questions: set[str] = set()
         self.questions_for_last: set[str] = set()
 
@@ -53,7 +56,8 @@ class Oracle:
         match event:
             case None:
                 for attempt in self.attempts.values():
-                    attempt.post_open = False
+                    attempt.post_open = attempt.watched = False
+                    attempt.left = True  # as far as anybody knows
             case ev.AttemptSent(service_id) if service_id in self.attempts:
                 self.attempts[service_id].left = True
             case ev.AttemptNotSent(service_id) if service_id in self.attempts:
@@ -65,8 +69,14 @@ class Oracle:
                 self._direct(event)
             case ev.StatusAnswered():
                 self._status(event, taken)
+            case ev.StatusFailed(service_id) if service_id == taken.before.asking and self.newest:
+                self.newest.watched = False
             case ev.TerminalNotified(event="Shutdown" | "Initialised") if self.newest:
                 self.newest.forgetful = True
+            case ev.TerminalNotified(event="Reject"):
+                pass
+            case ev.InputAsked() | ev.Printed() | ev.DisplayShown() | ev.TerminalNotified():
+                self._posted(event, taken.before.phase)
         opened = ""
         for effect in taken.step.effects:
             if isinstance(effect, fx.Send):
@@ -84,11 +94,21 @@ class Oracle:
             self.attempts[service_id] = self.newest
         elif isinstance(send.message.body, m.TransactionStatusRequest):
             reference = send.message.body.reference
+            if self.newest is not None and self.newest.post_open and not self.newest.forgetful:
+                self.newest.watched = False  # asked for want of posts
             if reference is None and self.newest is not None and not self.newest.over:
                 self.newest.questions.add(service_id)
                 self.newest.questions_for_last.add(service_id)
             elif reference is not None and reference.service_id in self.attempts:
                 self.attempts[reference.service_id].questions.add(service_id)
+
+    def _posted(self, event: ev.Event, phase: Phase) -> None:
+        attempt = self.newest
+        if attempt is None or attempt.refused or phase not in (Phase.PAYING, Phase.DOUBT):
+            return
+        surely = isinstance(event, ev.InputAsked | ev.Printed)
+        in_session = phase is Phase.PAYING or not attempt.forgetful
+        attempt.shown |= surely or (attempt.left and in_session)
 
     def _direct(self, event: ev.AttemptAnswered) -> None:
         attempt = self.attempts.get(event.service_id)
@@ -108,7 +128,9 @@ class Oracle:
                 self._answer(attempt, header, body, owner, direct=False)
                 if event.service_id in attempt.questions_for_last:
                     assert not attempt.post_open, "it may not have been read yet"
-                    attempt.older_was_last |= self._older(attempt, event.repeated_of, body)
+                    known = attempt.watched or not attempt.forgetful
+                    older = self._older(attempt, event.repeated_of, body)
+                    attempt.older_was_last |= older and known
             return
         if taken.before.asking != event.service_id:
             return  # about an older question: nobody has to believe it
@@ -222,4 +244,5 @@ class Oracle:
         apart = attempt.not_found[-1] - attempt.not_found[0] if attempt.not_found else 0.0
         never = apart >= 2.0 - 1e-9 and not attempt.forgetful
         never |= attempt.older_was_last
-        return never and not attempt.answered and not attempt.post_open
+        had_it = attempt.answered or attempt.shown or attempt.says_it_runs
+        return never and not had_it and not attempt.post_open

@@ -39,9 +39,52 @@ MUTANTS = (
     Mutant(
         name="not-found-is-believed-after-a-reboot",
         file="laned/lane/recovery.py",
-        old="    elif turn.attempt.session_lost or _was_there(turn):\n",
-        new="    elif _was_there(turn):\n",
+        old="    elif turn.attempt.session_lost or turn.attempt.reached:\n",
+        new="    elif turn.attempt.reached:\n",
         tests=("tests/lane/test_not_found.py::test_rule_4_not_believed_after_a_reboot",),
+    ),
+    Mutant(
+        name="not-found-is-believed-of-what-the-terminal-was-seen-at",
+        file="laned/lane/recovery.py",
+        old="    elif turn.attempt.session_lost or turn.attempt.reached:\n",
+        new="    elif turn.attempt.session_lost:\n",
+        tests=(
+            "tests/lane/test_reached.py::test_rule_4_not_believed_of_what_the_terminal_has_shown_it_had",
+        ),
+    ),
+    Mutant(
+        name="an-older-last-transaction-is-believed-of-what-the-terminal-was-seen-at",
+        file="laned/lane/recovery.py",
+        old="    return attempt.reached or (attempt.session_lost and not turn.state.watched)\n",
+        new="    return attempt.session_lost and not turn.state.watched\n",
+        tests=(
+            "tests/lane/test_reached.py::test_rule_4_not_believed_of_what_the_terminal_has_shown_it_had",
+        ),
+    ),
+    Mutant(
+        name="an-older-last-transaction-is-believed-though-nobody-watched",
+        file="laned/lane/recovery.py",
+        old="    return attempt.reached or (attempt.session_lost and not turn.state.watched)\n",
+        new="    return attempt.reached\n",
+        tests=(
+            "tests/lane/test_reached.py::test_rule_4_older_ones_prove_nothing_where_nobody_watched_the_terminal",
+        ),
+    ),
+    Mutant(
+        name="that-the-terminal-was-seen-at-it-is-not-recorded",
+        file="laned/lane/status.py",
+        old="        turn.change_attempt(reached=True)\n",
+        new="        turn.change(attempt=msgspec.structs.replace(turn.attempt, reached=True))\n",
+        tests=(
+            "tests/lane/test_reached.py::test_rule_4_not_believed_of_what_the_terminal_has_shown_it_had",
+        ),
+    ),
+    Mutant(
+        name="that-the-terminal-said-it-runs-is-forgotten",
+        file="laned/lane/status.py",
+        old="    has_it(turn)\n    turn.change(running=True",
+        new="    turn.change(running=True",
+        tests=("tests/lane/test_not_found.py::test_rule_4_never_after_it_was_said_to_run",),
     ),
     Mutant(
         name="not-found-is-believed-while-the-post-is-open",

@@ -36,6 +36,8 @@ class Books(Rules):
             self.rows("SELECT document FROM payments WHERE id = ?", payment_id)[0][0]
         )
         reversal = document["reversal"]
+        if self.rows("SELECT 1 FROM attempts WHERE service_id = ? AND reached", service_id):
+            return "it has shown that it had it"
         if any(of is terminal and at >= recorded.at for of, at in self.sessions_lost):
             last = terminal._memory.find({})
             older = self.sent.get(last.header["ServiceID"]) if last else None
@@ -45,9 +47,9 @@ class Books(Rules):
                 return "forgotten"
             if not self._logged_in:
                 return "who answers is not known"
-        error = (reversal or document)["error"]
-        if error and error["condition"] == "ForeignAnswer":
-            return "a foreign answer came"
+            life = self.world.life
+            if life is None or not life.runner.state.watched:
+                return "nobody watched what it did"
         return ""
 
     def truth(self, payment_id: str) -> str:

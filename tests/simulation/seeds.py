@@ -69,6 +69,7 @@ def plan_for(seed: int) -> tuple[Plan, Course]:
             busy_after_payment=draw.choice((0.0, 2.0)),
             boot_time=draw.choice((1.0, 20.0, 60.0)),
             memory=draw.choice((1, 2, 100)),
+            keeps_newest=draw.random() < 0.5,
             remembers_refusals=draw.random() < 0.3,
             refuse_reversals=draw.random() < 0.3,
         ),

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Callable
 
 from laned.simulator import Scenario, Terminal
-from laned.simulator.dialogue import Phase
 
 
 class ChoosingTerminal(Terminal):
@@ -32,9 +31,3 @@ class _Customers(deque[Scenario]):
         request = self._terminal.requests[-1]
         self._terminal.chosen[request.service_id] = scenario
         return scenario
-
-
-def asks_the_bank(terminal: Terminal) -> bool:
-    """Whether a terminal that loses power now has charged something it will never hear of."""
-    running = terminal._running
-    return running is not None and running.phase is Phase.HOST

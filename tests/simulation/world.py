@@ -18,7 +18,7 @@ from exchanges import Exchange, Fault
 from faults import ADDRESS, Door, Network, PostFault
 from lives import Crash, Life, Trouble, WatchedJournal, WatchedRunner, Witness, open_journal, wall
 from msgspec import Struct
-from terminals import ChoosingTerminal, asks_the_bank
+from terminals import ChoosingTerminal
 
 from laned.callback import Callback
 from laned.config import Config, parse
@@ -53,9 +53,6 @@ class Plan(Struct, frozen=True, kw_only=True):
     latency: float = 0.0  # of the network, at the most
     lies: float = 0.0  # of a payment: the terminal names another amount for it
     ignores_reference: bool = False
-    gaps: bool = False
-    """Whether a terminal that loses power while the bank is asked still knows what was before.
-    Then it may have charged what its memory skips, and money rule 4 is wrong about it."""
 
 
 @cache
@@ -165,7 +162,6 @@ class World(Witness):
 
     def reboot(self, terminal: ChoosingTerminal, *, forget: bool) -> None:
         """The terminal loses power, its session and what it does, and comes back."""
-        forget = forget or (asks_the_bank(terminal) and not self.plan.gaps)
         self.boots += 1
         self.books.sessions_lost.append((terminal, trio.current_time()))
         self.nursery.start_soon(partial(terminal.reboot, forget=forget))

@@ -434,10 +434,10 @@ async def test_reversals_can_be_set_to_be_refused(autojump_clock: MockClock) -> 
         assert b.terminal.ledger.balance() == 38
 
 
-async def _hold(b: Bench, ended: list[str]) -> None:
+async def _hold(b: Bench, ended: list[str], service_id: str = "70") -> None:
     """Post a payment that is never answered, until the bench ends."""
     try:
-        await b.post(request("Payment", "70", payment_body()))
+        await b.post(request("Payment", service_id, payment_body()))
         ended.append("answered")
     finally:
         ended.append("over")
@@ -462,6 +462,26 @@ async def test_reboot_loses_the_session_and_perhaps_the_memory_but_not_the_books
         assert b.terminal.ledger.balance() == 38
         assert ended == []
     assert ended == ["over"]
+
+
+@pytest.mark.parametrize("interrupted", ["nothing", "Authorizing", "Approved"])
+async def test_a_terminal_that_keeps_all_but_the_newest(
+    interrupted: str, autojump_clock: MockClock
+) -> None:
+    async with bench(settings=Settings(keeps_newest=False)) as b:
+        await b.login()
+        await b.pay(ServiceID="70")
+        if interrupted != "nothing":
+            await trio.sleep(5)
+            b.nursery.start_soon(_hold, b, [], "71")
+            await b.terminal.until(lambda: b.terminal.running == "71")
+            await b.shown(interrupted)
+        await b.terminal.reboot()
+        await b.login()
+        kept = OK if interrupted != "nothing" else NOT_FOUND
+        assert result(await b.status("70")) == kept
+        assert result(await b.status("71")) == NOT_FOUND
+        assert b.terminal.ledger.balance() == (76 if interrupted != "nothing" else 38)
 
 
 async def test_what_is_not_simulated_says_so(autojump_clock: MockClock) -> None:

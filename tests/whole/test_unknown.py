@@ -10,7 +10,7 @@ from tillstream import Stream
 from trio.testing import MockClock
 from wholelane import TILL, Rig, World, lane, refused, world
 
-from laned.simulator import SCENARIOS, State
+from laned.simulator import SCENARIOS, Settings, State
 
 CHECKING = ["Checking last payment"]
 NOTE = "the acquirer's portal lists it, 11:42"
@@ -147,19 +147,35 @@ async def test_a_terminal_that_restarts_before_it_charged_is_not_guessed_at_eith
 async def test_an_older_payment_as_the_terminals_last_tells_that_this_one_never_was(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    """Money rule 4: the terminal restarts before it charges, and repeats the payment before."""
-    async with lane(tmp_path) as rig, rig.stream() as stream:
+    """Money rule 4: the terminal restarts before it has read it, and repeats the one before."""
+    async with lane(tmp_path, settings=Settings(boot_time=0.0)) as rig:
         await rig.pay("older")
         await rig.settled()
+        rig.world.network.unread = rig.terminal.reboot
         await rig.put()
-        await stream.until("payment", id="p-1", state="processing")
-        await rig.terminal.until(lambda: rig.terminal.display == ("Present card",))
-        await rig.terminal.reboot()
         payment = await rig.payment(wait=120)
         assert (payment["state"], payment["error"]["condition"]) == ("failed", "NotFound")
         assert "older" in payment["error"]["message"]
         await rig.settled()
         assert (await rig.pay("newer"))["state"] == "approved"
+
+
+@pytest.mark.parametrize("charged", [False, True])
+async def test_an_older_payment_tells_nothing_of_one_that_the_terminal_was_at_work_on(
+    tmp_path: Path, autojump_clock: MockClock, charged: bool
+) -> None:
+    """Money rule 4: it may have charged, and lost power before that was stored."""
+    at = "Authorizing" if charged else "Present card"
+    async with lane(tmp_path) as rig:
+        await rig.pay("older")
+        await rig.settled()
+        await rig.put()
+        await rig.terminal.until(lambda: at in rig.terminal.display)
+        await rig.terminal.reboot()
+        await trio.sleep(600)
+        assert (await rig.payment())["state"] == "unknown"
+        assert len(rig.terminal.ledger.charged()) == 1 + charged
+        await resolved(rig, "approved" if charged else "failed")
 
 
 # -- Forgotten ------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ both apps, the terminal client with its decoder, the simulator with its own.
 import json
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -93,6 +93,8 @@ class Network(httpx.AsyncBaseTransport):
         """Where the terminal is."""
         self.posts: list[str] = []
         """Paths asked for at hosts that are not the terminal's."""
+        self.unread: Callable[[], Awaitable[object]] | None = None
+        """What happens when the next request has come and is not read any more."""
         self._terminal = terminal
         self._wire = Wire(simulator_app(terminal), nursery)
         self._cut = trio.Event()
@@ -109,6 +111,10 @@ class Network(httpx.AsyncBaseTransport):
         trace = request.extensions["trace"]
         await trace(FIRST_BYTE, {})
         await trace(LAST_BYTE, {})
+        unread, self.unread = self.unread, None
+        if unread is not None:
+            await unread()
+            raise httpx.ReadError("connection reset by peer", request=request)
         found: list[httpx.Response] = []
         async with trio.open_nursery() as nursery:
             for broken in (self._cut.wait, self._power_cut):
