@@ -237,6 +237,7 @@ class Runner:
             await self._write_patiently(entries)
         before, self.state = self.state, step.state
         self._publish(before, event)
+        self._hang_up()
         for effect in step.effects:
             if isinstance(effect, Send):
                 nursery.start_soon(self._send, effect)
@@ -287,6 +288,12 @@ class Runner:
         if before not in {verdict.attempt.service_id for verdict in self.state.verdicts}:
             exchange.cancel()
             await trio.lowlevel.checkpoint()
+
+    def _hang_up(self) -> None:
+        """Close the newest attempt's connection where the lane waits for nothing on it any more."""
+        (service_id, exchange), state = self._attempt, self.state
+        if state.attempt and state.attempt.service_id == service_id and not state.post_open:
+            exchange.cancel()
 
     async def _submit(self, event: ev.Event) -> None:
         await self._inbox.send(_Inquiry(event))

@@ -121,12 +121,18 @@ def _may_have_forgotten(turn: Turn) -> bool:
 def _not_found(turn: Turn) -> None:
     """Believe NotFound the second time, and only within the session that the attempt was sent in.
 
-    While the attempt's own connection is open, its request may not have been read yet.
+    While the attempt's own connection is open, its request may not have been read yet. One that the
+    terminal shows no sign of is given up after terminal.response_timeout, and asked after then.
     """
     now = turn.now.monotonic
     since = turn.state.not_found_at
-    if turn.state.phase is Phase.PAYING:
-        status.ask_later(turn, status.SLOW_INTERVAL)
+    if turn.state.phase is Phase.PAYING and not turn.attempt.reached:
+        left = turn.state.answer_by - now
+        if left > 0:
+            status.ask_later(turn, max(min(left, status.SLOW_INTERVAL), NOT_AT_ONCE))
+        else:
+            turn.change(post_open=False)  # the terminal does not say Busy: money rule 3
+            status.in_doubt(turn)
     elif turn.attempt.session_lost or turn.attempt.reached:
         _inconclusive(turn, "the terminal knew of it, or lost its session since")
     elif since is None:

@@ -137,7 +137,7 @@ class LaneState(Struct, frozen=True, kw_only=True):
     order: Order | ReversalOrder | None = None
     attempt: Attempt | None = None
     sent: bool = False  # the attempt's last byte has left
-    post_open: bool = False  # the attempt's own connection may still bring its answer
+    post_open: bool = False  # the attempt's own connection may bring its answer; else it is closed
     login_out: bool = False  # SIGNING: the Login of RELOGIN, which it was in before, is still out
     running: bool = True  # the terminal said so last, or has not been silent yet
     asking: str | None = None  # ServiceID of the TransactionStatus that is out

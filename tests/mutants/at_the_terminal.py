@@ -89,9 +89,25 @@ MUTANTS = (
     Mutant(
         name="not-found-is-believed-while-the-post-is-open",
         file="laned/lane/recovery.py",
-        old="    if turn.state.phase is Phase.PAYING:\n",
+        old="    if turn.state.phase is Phase.PAYING and not turn.attempt.reached:\n",
         new="    if False:\n",
         tests=("tests/lane/test_not_found.py::test_rule_4_not_believed_while_the_post_is_open",),
+    ),
+    Mutant(
+        name="a-connection-is-given-up-while-the-terminal-is-at-work",
+        file="laned/lane/recovery.py",
+        old="    if turn.state.phase is Phase.PAYING and not turn.attempt.reached:\n",
+        new="    if turn.state.phase is Phase.PAYING:\n",
+        tests=(
+            "tests/lane/test_not_found.py::test_rule_3_it_is_not_while_the_terminal_has_shown_that_it_has_the_payment",
+        ),
+    ),
+    Mutant(
+        name="a-connection-that-is-given-up-stays-open",
+        file="laned/runner.py",
+        old="        self._hang_up()\n",
+        new="",
+        tests=("tests/whole/test_hanging.py::test_a_request_that_is_never_read_is_given_up",),
     ),
     Mutant(
         name="a-strangers-last-transaction-proves-something",

@@ -18,7 +18,6 @@ from people import Attendant, Gremlin, Meddler, Supervisor, Till
 from world import Plan, World, made
 
 from laned.lane import events as ev
-from laned.lane.attempts import ANSWER_LIMIT
 from laned.lane.state import Phase
 from laned.simulator import SCENARIOS, Scenario, Settings
 
@@ -236,9 +235,6 @@ async def _heal(world: World) -> None:
     if await _settles(world, SETTLES_WITHIN):
         return
     life = world.life
-    # while its connection is open and nothing comes, "not found" is not believed
-    if world.waits() and await _settles(world, ANSWER_LIMIT):
-        return
     why = await resolve(world)
     state = life.runner.state if life is not None else None
     if not why:

@@ -196,10 +196,6 @@ class World(Witness):
             self.lies.add(exchange.service_id)
             self.say(f"the amount of {exchange.service_id} will be wrong")
 
-    def waits(self) -> bool:
-        """Whether the answer to a payment or reversal may still come on its own connection."""
-        return any(exchange.category in ("Payment", "Reversal") for exchange in self.open)
-
     def latency(self) -> float:
         return self._faults.uniform(0, self.plan.latency) if self.plan.latency else 0.0
 
