@@ -59,11 +59,13 @@ def answer(turn: Turn, *, approved: bool, by: AnsweredBy | None) -> None:
         return  # the terminal itself has asked, and goes on from here
     if approved:
         outcome.finish(turn, state=PaymentState.APPROVED)
-    elif not turn.state.login_out:  # which would kill the reversal
+    else:
         _take_back(turn)
 
 
 def _take_back(turn: Turn) -> None:
+    if turn.state.login_out:
+        return  # it would kill the reversal, which is made when it is over
     order = ReversalOrder(ReversalReason.MERCHANT_CANCEL)
     turn.change(order=order, attempt=None, give_up_at=None, sessions_missing=0)
     turn.change_payment(reversal=Reversal(state="processing", reason=order.reason))
