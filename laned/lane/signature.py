@@ -17,11 +17,12 @@ from laned.nexo.messages import PaymentResponse, ReversalReason
 def missing(turn: Turn, response: outcome.AttemptResponse) -> bool:
     """Whether this answer is an approval that waits for a signature.
 
-    A merchant's receipt that cannot be read says nothing: then a person is asked as well.
+    Not if the terminal itself has asked for it, in default integration before a restart. A
+    merchant's receipt that cannot be read says nothing: then a person is asked as well.
     """
     if turn.state.config.lane.mode != "light" or not response.response.success:
         return False
-    if not isinstance(response, PaymentResponse):
+    if not isinstance(response, PaymentResponse) or turn.payment.signature == "approved":
         return False
     merchant = [receipt for receipt in response.receipts if receipt.qualifier == "CashierReceipt"]
     return any(receipt.signature_block or receipt.data is None for receipt in merchant)
