@@ -61,3 +61,18 @@ def test_every_name_is_a_key_or_a_table() -> None:
     for name in RELOADABLE:
         table, _, key = name.partition(".")
         assert hasattr(getattr(running, table), key or "__struct_fields__")
+
+
+def test_who_approves_signatures_does_not_change_without_the_button_for_it() -> None:
+    """The attendant's button is opened at the next start; until then customers would approve."""
+    read = config("[payment]", 'signature = "button"', "[buttons.approve]", "pin = 5")
+    merged, _, later = reloaded(config(), read)
+    assert "buttons.approve" in later
+    assert merged.payment.signature != "button" or merged.buttons.approve is not None
+
+
+def test_nobody_has_to_press_a_button_that_is_not_opened_yet() -> None:
+    running = config("[buttons]", 'driver = "none"')
+    read = config("[payment]", 'confirm = "button"', "[buttons]", 'driver = "gpio"')
+    merged, _, _ = reloaded(running, read)
+    assert merged.payment.confirm != "button" or merged.buttons.driver != "none"

@@ -6,7 +6,7 @@ refused this one (Busy, NotAllowed, LoggedOut) and that is on disk.
 
 from decimal import Decimal
 
-from laned.lane import prompts
+from laned.lane import prompts, status
 from laned.lane.effects import AttemptOpened, PaymentOpened
 from laned.lane.events import PaymentAsked, ReversalAsked
 from laned.lane.payment import (
@@ -99,6 +99,7 @@ def attempt(turn: Turn) -> None:
     )
     ids = AttemptIDs(new.service_id, new.transaction_id)
     if isinstance(order, ReversalOrder):
+        status.processing(turn)
         request: Body = _reversal_request(turn, order, new)
     else:
         turn.change_payment(state=PaymentState.PROCESSING, attempts=(*turn.payment.attempts, ids))

@@ -1,7 +1,7 @@
 """Small things that are noted as they come, in any phase or beside an unfinished payment."""
 
 from laned.lane import events as ev
-from laned.lane import idle, outcome, prompts, status
+from laned.lane import idle, outcome, prompts, session, status
 from laned.lane.effects import Acknowledged
 from laned.lane.payment import Problem
 from laned.lane.state import Phase, Shown
@@ -67,7 +67,13 @@ def stop_pending(turn: Turn, event: ev.StopAsked) -> None:
 
 
 def stop_retrying(turn: Turn, event: ev.StopAsked) -> None:
-    """No further attempt is made: the last one was refused, so it did not happen."""
+    """No further attempt is made: the last one was refused, so it did not happen.
+
+    Whose signature was declined is reversed in the next life (money rule 9).
+    """
+    if turn.payment.taken_back:
+        session.leave_to_the_terminal(turn, event)
+        return
     turn.change(stopping=True)
     error = Problem(turn.attempt.refused or "", "the daemon stopped")
     outcome.did_not_happen(turn, error)

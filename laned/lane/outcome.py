@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from laned.lane import prompts, session
+from laned.lane import prompts, session, status
 from laned.lane.buttons import between_attempts
 from laned.lane.payment import (
     Payment,
@@ -161,11 +161,25 @@ def reversal_told(
 
 
 def did_not_happen(turn: Turn, error: Problem) -> None:
-    """End what is unfinished: it certainly did not happen, and may be asked for anew."""
-    if turn.state.reversing:
+    """End what is unfinished: it certainly did not happen, and may be asked for anew.
+
+    A payment whose signature was declined is not approved because the terminal was too busy or
+    away: its reversal is tried until the terminal or a person decides (money rule 9).
+    """
+    if turn.payment.taken_back and between_attempts(turn.state):
+        _take_back_later(turn, error)
+    elif turn.state.reversing:
         end_reversal(turn, error)
     else:
         finish(turn, state=PaymentState.FAILED, error=error)
+
+
+def _take_back_later(turn: Turn, error: Problem) -> None:
+    status.not_known(turn, error)
+    turn.change(asking=None, ask_at=None, retry_at=None, give_up_at=None, sessions_missing=0)
+    if turn.state.phase is not Phase.RELOGIN:  # else the Login that is out decides
+        retry_at = turn.now.monotonic + status.SLOW_INTERVAL
+        turn.change(phase=Phase.RETRYING, retry_at=retry_at)
 
 
 def cancel(turn: Turn) -> None:

@@ -194,6 +194,12 @@ class Payment(Struct, frozen=True, kw_only=True):
         return self.state is PaymentState.PROCESSING and charged
 
     @property
+    def taken_back(self) -> bool:
+        """Whether it is being reversed because its signature was declined, not by a till's wish."""
+        reversing = self.reversal is not None and self.reversal.state in ("processing", "unknown")
+        return reversing and not self.approved
+
+    @property
     def final(self) -> bool:
         """Whether the payment's outcome is known and nothing of it runs any more."""
         return self.state in FINAL and (

@@ -181,7 +181,7 @@ def attempt_not_sent(turn: Turn, event: AttemptNotSent) -> None:
     """
     if event.service_id == turn.attempt.service_id:
         turn.change(logged_in=False, post_open=False)
-        if turn.state.reversing and not turn.payment.approved:
+        if turn.payment.taken_back:
             refused(turn, NOT_SENT, event.reason)
             return
         did_not_happen(turn, Problem(NOT_SENT, event.reason))

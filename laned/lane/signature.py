@@ -17,11 +17,12 @@ from laned.nexo.messages import PaymentResponse, ReversalReason
 def missing(turn: Turn, response: outcome.AttemptResponse) -> bool:
     """Whether this answer is an approval that waits for a signature.
 
-    A merchant's receipt that cannot be read says nothing: then a person is asked as well.
+    Not if the terminal itself has asked for it, in default integration before a restart. A
+    merchant's receipt that cannot be read says nothing: then a person is asked as well.
     """
     if turn.state.config.lane.mode != "light" or not response.response.success:
         return False
-    if not isinstance(response, PaymentResponse):
+    if not isinstance(response, PaymentResponse) or turn.payment.signature == "approved":
         return False
     merchant = [receipt for receipt in response.receipts if receipt.qualifier == "CashierReceipt"]
     return any(receipt.signature_block or receipt.data is None for receipt in merchant)
@@ -59,11 +60,13 @@ def answer(turn: Turn, *, approved: bool, by: AnsweredBy | None) -> None:
         return  # the terminal itself has asked, and goes on from here
     if approved:
         outcome.finish(turn, state=PaymentState.APPROVED)
-    elif not turn.state.login_out:  # which would kill the reversal
+    else:
         _take_back(turn)
 
 
 def _take_back(turn: Turn) -> None:
+    if turn.state.login_out:
+        return  # it would kill the reversal, which is made when it is over
     order = ReversalOrder(ReversalReason.MERCHANT_CANCEL)
     turn.change(order=order, attempt=None, give_up_at=None, sessions_missing=0)
     turn.change_payment(reversal=Reversal(state="processing", reason=order.reason))

@@ -12,7 +12,7 @@ from laned.lane.addresses import NO_ADDRESS
 from laned.lane.effects import PaymentChanged, Record
 from laned.lane.events import Moment
 from laned.lane.maintenance import IDLE_BEFORE
-from laned.lane.payment import Attempt, Payment, PaymentState, Problem
+from laned.lane.payment import Attempt, Payment, PaymentState, Problem, ReversalOrder
 from laned.lane.state import LaneState, Phase, ServiceIDs, Terminal, Upkeep
 from laned.lane.turn import Step, Turn
 
@@ -42,9 +42,9 @@ def start(config: Config, past: Past, now: Moment, *, idle_before: float = IDLE_
     A payment that is charged and waits for its signature waits again.
 
     A payment that was still pending ends `aborted`: nothing was sent. One whose newest attempt the
-    terminal itself refused ends `failed`, and such a reversal `refused`. One that has any other
-    attempt is in doubt: the terminal is asked, and no Login is sent before it has answered (money
-    rule 5).
+    terminal itself refused ends `failed`, and such a reversal `refused`; only the reversal of a
+    payment whose signature was declined goes on. One that has any other attempt is in doubt: the
+    terminal is asked, and no Login is sent before it has answered (money rule 5).
     """
     utc = now.wall.astimezone(UTC)
     state = LaneState(
@@ -76,19 +76,27 @@ def start(config: Config, past: Past, now: Moment, *, idle_before: float = IDLE_
         turn.change(reason="", payment=payment, attempt=past.attempt, sent=True)
         signature.ask_again(turn)
         return Step(state=turn.state, effects=tuple(turn.effects))
+    reversal = payment.reversal
+    resumed = msgspec.structs.replace(
+        state,
+        reason="",
+        payment=payment,
+        order=ReversalOrder(reversal.reason) if reversal and payment.taken_back else None,
+        attempt=past.attempt,
+        login_at=None,
+    )
     if past.attempt is None or past.attempt.refused is not None:
+        if resumed.order is not None:
+            retry = {"phase": Phase.RETRYING, "retry_at": now.monotonic}
+            return Step(state=msgspec.structs.replace(resumed, **retry))
         ended = msgspec.structs.replace(_ended(payment, past.attempt), updated_at=utc)
         state = msgspec.structs.replace(state, settled=ended)
         return Step(state=state, effects=(Record(PaymentChanged(ended)),))
     doubt = msgspec.structs.replace(
-        state,
+        resumed,
         phase=Phase.DOUBT,
-        reason="",
-        payment=payment,
-        attempt=past.attempt,
         sent=True,
         aborts_left=ABORTS if payment.abort_requested else 0,
-        login_at=None,
         ask_at=now.monotonic,
     )
     return Step(state=doubt)

@@ -62,7 +62,7 @@ def abort_asked(turn: Turn, event: AbortAsked) -> None:
         turn.refuse("not_abortable", f"payment {event.payment_id} is not running")
     elif turn.state.phase is Phase.PENDING:
         _cancel(turn, "till")
-    elif prompt is not None and prompt.kind == "signature":
+    elif turn.state.phase is Phase.SIGNING or (prompt is not None and prompt.kind == "signature"):
         signature.answer(turn, approved=False, by="till")
     else:
         abort.request_abort(turn)
