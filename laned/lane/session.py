@@ -90,6 +90,7 @@ def admitted(turn: Turn, event: LoginAnswered) -> str:
     attempt, elsewhere = state.attempt, addresses.elsewhere(state)
     for wanted in (addresses.expected_serial(turn), attempt.serial if attempt else ""):
         if wanted and response.serial_number != wanted:
+            addresses.forget(turn)
             # somebody announced it: that a stranger answers there says nothing of our terminal
             return UNREACHABLE if elsewhere and state.terminal.address else OTHER_TERMINAL
     terminal = Terminal(
@@ -101,6 +102,7 @@ def admitted(turn: Turn, event: LoginAnswered) -> str:
         terminal=terminal,
         remembered=terminal.serial_number,
         login_to="",
+        candidates=(),
         logged_in=True,
         login_backoff=0.0,
         shown=Shown(()),
@@ -140,7 +142,7 @@ def ready(turn: Turn) -> None:
 
 def go_offline(turn: Turn, reason: str) -> None:
     """No session: try a Login later, each time twice as late, at one address after the other."""
-    if reason in (UNREACHABLE, OTHER_TERMINAL):
+    if reason in (UNREACHABLE, OTHER_TERMINAL) or addresses.elsewhere(turn.state):
         addresses.after_failure(turn)
     wait = back_off(turn)
     if reason == OTHER_TERMINAL and not addresses.elsewhere(turn.state):
