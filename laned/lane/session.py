@@ -45,6 +45,7 @@ def log_in(turn: Turn, _: object = None) -> None:
         turn.state.reason if turn.state.login_backoff else ""
     )  # of the try before, if it failed
     _send_login(turn)
+    maintenance.change(turn, over=False)  # of the next one it is not known
     turn.change(phase=Phase.LOGGING_IN, reason=reason, login_at=None, upkeep_at=None, asking=None)
 
 
@@ -242,6 +243,9 @@ def stay_out(turn: Turn) -> None:
     turn.change(phase=Phase.LOGGED_OUT, login_at=None, login_backoff=0.0, login_to="")
     if turn.state.reason == MAINTENANCE:
         maintenance.began(turn)
+        if maintenance.is_over(turn):  # the terminal said so before it answered the Logout
+            log_in(turn)
+            return
     maintenance.look_again(turn)
 
 
