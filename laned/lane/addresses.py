@@ -7,7 +7,7 @@ serial number that is known. Source: contract, section Session; protocol, Transm
 
 from laned.config import host_port
 from laned.lane.events import AddressAnnounced, LearnAsked
-from laned.lane.state import LaneState
+from laned.lane.state import LaneState, Phase
 from laned.lane.turn import Turn
 
 CANDIDATES = 4  # announced addresses that are kept at a time
@@ -65,6 +65,11 @@ def learn(turn: Turn, _: LearnAsked) -> None:
 def elsewhere(state: LaneState) -> bool:
     """Whether the Login that is out went to another address than the terminal's present one."""
     return state.login_to not in ("", state.terminal.address)
+
+
+def unproven(state: LaneState) -> bool:
+    """Whether a Login is out of which only the answer shows whether it went to our terminal."""
+    return state.phase is Phase.LOGGING_IN and elsewhere(state)
 
 
 def after_failure(turn: Turn) -> None:

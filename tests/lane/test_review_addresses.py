@@ -95,17 +95,6 @@ def test_a_survey_believes_no_stranger() -> None:
     assert lane.sent(m.TransactionStatusRequest)[-1].address == HERE
 
 
-def test_a_stranger_that_is_logged_in_to_does_not_ask_for_maintenance() -> None:
-    """While a Login is out to it, the listener takes it for the terminal."""
-    lane = gone().then(STRANGER)
-    assert after_a_look(lane) == THERE
-    lane.do(ev.TerminalNotified(event="SaleAdmin", maintenance_required=True), GONE)
-    assert next_login(lane) == HERE
-    lane.do(lanes.login())
-    lane.wait(1200.0)
-    assert lane.phase is Phase.READY
-
-
 def test_a_first_terminal_that_is_known_is_not_replaced_by_learning() -> None:
     """Contract, `learn`: a *first* terminal address may be taken from anyone."""
     lane = gone()
