@@ -25,6 +25,7 @@ from laned.asgi import (
     respond,
 )
 from laned.lane import events as ev
+from laned.lane.addresses import unproven
 from laned.lane.state import LaneState
 from laned.nexo import NexoError, decode, encode
 from laned.nexo.announcement import announced_address
@@ -59,6 +60,7 @@ log = logging.getLogger("laned.callback")
 
 MAX_TEXTS: Final = 16  # lines of one DisplayRequest; far more than any display has
 MAX_TEXT: Final = 256  # characters of one of them
+MAX_DETAILS: Final = 1024  # characters that a notification may say beside its name
 STRANGERS: Final = 6  # messages of peers that are not allowed, looked into within
 STRANGERS_WITHIN: Final = 60.0  # seconds
 BODY_WITHIN: Final = 5.0  # seconds for a whole message to arrive
@@ -169,15 +171,15 @@ class Callback:
                 await self._runner.handle(ev.DisplayShown(texts))
                 return _display_response(outputs)
             case PrintRequest(response_mode=mode, receipt=receipt):
-                await self._runner.handle(ev.Printed(receipt))
+                await self._tell(ev.Printed(receipt))
                 if mode == ResponseMode.NOT_REQUIRED:
                     return None
                 return PrintResponse(qualifier=receipt.qualifier, response=_DONE)
             case EventNotification() as event:
-                await self._runner.handle(
+                await self._tell(
                     ev.TerminalNotified(
-                        event=event.event,
-                        details=event.details,
+                        event=event.event[:MAX_TEXT],
+                        details=event.details[:MAX_DETAILS],
                         maintenance_required=event.maintenance_required,
                     )
                 )
@@ -192,6 +194,11 @@ class Callback:
             case _:
                 self._log.warning("unused", f"a {type(body).__name__} is not used")
                 return None
+
+    async def _tell(self, event: ev.Event) -> None:
+        """Bring an event to the lane, unless a stranger may have made it up."""
+        if not unproven(self._runner.state):
+            await self._runner.handle(event)
 
     async def _ask(self, request: InputRequest, receive: Receive) -> InputResponse:
         """Hold the terminal's question until somebody answers it or the terminal hangs up."""

@@ -27,6 +27,9 @@ RELOADABLE: Final = frozenset(
 )
 """Keys, or whole tables, that take effect without a restart."""
 
+BY_BUTTON: Final = frozenset({"confirm", "signature"})
+"""Of [payment], what waits for the next start together with changed buttons."""
+
 
 def reloaded(running: Config, read: Config) -> tuple[Config, list[str], list[str]]:
     """The configuration to run with, the keys that it changes, and those that need a restart."""
@@ -43,6 +46,14 @@ def reloaded(running: Config, read: Config) -> tuple[Config, list[str], list[str
             if not reloads:
                 kept[key] = getattr(old, key)
         tables[table] = msgspec.structs.replace(new, **kept)
+    if running.buttons != read.buttons:  # who confirms and approves depends on the buttons
+        payment = msgspec.structs.replace(
+            read.payment, **{key: getattr(running.payment, key) for key in BY_BUTTON}
+        )
+        tables["payment"] = payment
+        for key in BY_BUTTON & set(_differing(running.payment, read.payment)):
+            changed.remove(f"payment.{key}")
+            later.append(f"payment.{key}")
     return Config(**tables), changed, later
 
 

@@ -5,8 +5,9 @@ unfinished and the terminal does not answer where it was, and kept only if a Log
 serial number that is known. Source: contract, section Session; protocol, TransmitRequest.
 """
 
+from laned.config import host_port
 from laned.lane.events import AddressAnnounced, LearnAsked
-from laned.lane.state import LaneState
+from laned.lane.state import LaneState, Phase
 from laned.lane.turn import Turn
 
 CANDIDATES = 4  # announced addresses that are kept at a time
@@ -41,14 +42,19 @@ def expected_serial(turn: Turn) -> str:
 def note(turn: Turn, event: AddressAnnounced) -> bool:
     """Keep an announced address as a candidate; whether it is one, and new."""
     state = turn.state
-    learning = turn.now.monotonic < state.learn_until
     if event.address == state.terminal.address:
         return False
-    if not (known_serial(state) or event.admitted or learning):
+    if not (known_serial(state) or may_be_first(turn, event)):
         return False  # the very first terminal is not taken from a stranger
-    others = tuple(address for address in state.candidates if address != event.address)
+    host = host_port(event.address)[0]
+    others = tuple(place for place in state.candidates if host_port(place)[0] != host)
     turn.change(candidates=(event.address, *others)[:CANDIDATES])
     return event.address not in state.candidates
+
+
+def may_be_first(turn: Turn, event: AddressAnnounced) -> bool:
+    """Whether an address may be taken although no serial number tells whose it is."""
+    return event.admitted or turn.now.monotonic < turn.state.learn_until
 
 
 def learn(turn: Turn, _: LearnAsked) -> None:
@@ -61,14 +67,29 @@ def elsewhere(state: LaneState) -> bool:
     return state.login_to not in ("", state.terminal.address)
 
 
+def unproven(state: LaneState) -> bool:
+    """Whether a Login is out of which only the answer shows whether it went to our terminal."""
+    return state.phase is Phase.LOGGING_IN and elsewhere(state)
+
+
 def after_failure(turn: Turn) -> None:
-    """Choose where the next Login goes: each address in turn; a candidate is tried only once."""
+    """Choose where the next Login goes: each address in turn, so that none keeps it from another.
+
+    A terminal that has moved may still be starting: a candidate stays until another terminal
+    answers there, or newer ones take its place.
+    """
     state = turn.state
     tried = state.login_to or state.terminal.address
     places = _places(state)
     following = places[places.index(tried) + 1 :] if tried in places else places
-    turn.change(candidates=tuple(place for place in state.candidates if place != tried))
-    turn.change(login_to=next(iter(following), state.terminal.address))
+    turn.change(login_to=next(iter(following or places), ""))
+
+
+def forget(turn: Turn) -> None:
+    """Another terminal answered the Login: where it went is no candidate any more."""
+    state = turn.state
+    left = tuple(place for place in state.candidates if place != state.login_to)
+    turn.change(candidates=left)
 
 
 def _places(state: LaneState) -> tuple[str, ...]:

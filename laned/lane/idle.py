@@ -127,21 +127,25 @@ def announced_ready(turn: Turn, event: AddressAnnounced) -> None:
 
 
 def announced_offline(turn: Turn, event: AddressAnnounced) -> None:
-    """The terminal may be there."""
+    """The terminal may be there: looked for at once, but first where it was.
+
+    Somebody who announces itself again and again would keep the lane from its terminal otherwise.
+    Where another terminal answers, nothing is missed.
+    """
     if not addresses.note(turn, event):
         return
-    if not turn.state.terminal.address or turn.state.reason in (
-        session.UNREACHABLE,
-        session.OTHER_TERMINAL,
-    ):
+    reason = turn.state.reason
+    if not turn.state.terminal.address or reason == session.OTHER_TERMINAL:
         turn.change(login_to=event.address, login_at=turn.now.monotonic)
+    elif reason == session.UNREACHABLE:
+        turn.change(login_backoff=0.0, login_at=turn.now.monotonic)
 
 
 def announced_survey(turn: Turn, event: AddressAnnounced) -> None:
     """A new journal knows no serial number: only an address that may be the first is taken."""
-    known = turn.state.terminal.address
-    if (not known or turn.state.reason == session.UNREACHABLE) and addresses.note(turn, event):
-        turn.change(terminal=Terminal(address=event.address), candidates=())
+    away = not turn.state.terminal.address or turn.state.reason == session.UNREACHABLE
+    if away and addresses.may_be_first(turn, event) and addresses.note(turn, event):
+        turn.change(terminal=Terminal(address=event.address))
         turn.change(ask_at=turn.now.monotonic, asking=None, reason="")
 
 

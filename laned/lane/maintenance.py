@@ -48,7 +48,7 @@ def wish(turn: Turn) -> None:
 
 def began(turn: Turn) -> None:
     """The terminal is logged out for maintenance from now on."""
-    change(turn, began_at=turn.now.monotonic, wanted=False, over=False)
+    change(turn, began_at=turn.now.monotonic, wanted=False)
 
 
 def change(turn: Turn, **changes: object) -> None:

@@ -45,6 +45,7 @@ def log_in(turn: Turn, _: object = None) -> None:
         turn.state.reason if turn.state.login_backoff else ""
     )  # of the try before, if it failed
     _send_login(turn)
+    maintenance.change(turn, over=False)  # of the next one it is not known
     turn.change(phase=Phase.LOGGING_IN, reason=reason, login_at=None, upkeep_at=None, asking=None)
 
 
@@ -90,6 +91,7 @@ def admitted(turn: Turn, event: LoginAnswered) -> str:
     attempt, elsewhere = state.attempt, addresses.elsewhere(state)
     for wanted in (addresses.expected_serial(turn), attempt.serial if attempt else ""):
         if wanted and response.serial_number != wanted:
+            addresses.forget(turn)
             # somebody announced it: that a stranger answers there says nothing of our terminal
             return UNREACHABLE if elsewhere and state.terminal.address else OTHER_TERMINAL
     terminal = Terminal(
@@ -101,6 +103,7 @@ def admitted(turn: Turn, event: LoginAnswered) -> str:
         terminal=terminal,
         remembered=terminal.serial_number,
         login_to="",
+        candidates=(),
         logged_in=True,
         login_backoff=0.0,
         shown=Shown(()),
@@ -140,7 +143,7 @@ def ready(turn: Turn) -> None:
 
 def go_offline(turn: Turn, reason: str) -> None:
     """No session: try a Login later, each time twice as late, at one address after the other."""
-    if reason in (UNREACHABLE, OTHER_TERMINAL):
+    if reason in (UNREACHABLE, OTHER_TERMINAL) or addresses.elsewhere(turn.state):
         addresses.after_failure(turn)
     wait = back_off(turn)
     if reason == OTHER_TERMINAL and not addresses.elsewhere(turn.state):
@@ -240,6 +243,9 @@ def stay_out(turn: Turn) -> None:
     turn.change(phase=Phase.LOGGED_OUT, login_at=None, login_backoff=0.0, login_to="")
     if turn.state.reason == MAINTENANCE:
         maintenance.began(turn)
+        if maintenance.is_over(turn):  # the terminal said so before it answered the Logout
+            log_in(turn)
+            return
     maintenance.look_again(turn)
 
 

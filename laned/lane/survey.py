@@ -3,9 +3,10 @@
 A Login would reset a terminal that may still be at work on a payment of the lost journal.
 """
 
-from laned.lane import session
+from laned.lane import addresses, session
 from laned.lane.effects import ForeignSeen, Surveyed
 from laned.lane.events import StatusAnswered, StatusFailed, TimePassed
+from laned.lane.state import Terminal
 from laned.lane.turn import Turn
 from laned.nexo.messages import (
     Category,
@@ -46,8 +47,10 @@ def answered(turn: Turn, event: StatusAnswered) -> None:
 
 
 def failed(turn: Turn, event: StatusFailed) -> None:
-    """The terminal does not answer."""
+    """The terminal does not answer: it is asked wherever it may be, one address after the other."""
     if event.service_id == turn.state.asking:
+        addresses.after_failure(turn)
+        turn.change(terminal=Terminal(address=turn.state.login_to), login_to="")
         turn.change(reason=session.UNREACHABLE)
         _ask_later(turn)
 

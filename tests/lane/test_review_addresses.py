@@ -2,7 +2,17 @@
 
 import lanes
 from lanes import Lane, configuration, replace
-from test_addresses import ADMITTED, GONE, HERE, STRANGER, THERE, gone, login_to, next_login
+from test_addresses import (
+    ADMITTED,
+    GONE,
+    HERE,
+    STRANGER,
+    THERE,
+    after_a_look,
+    gone,
+    login_to,
+    next_login,
+)
 
 from laned.lane import events as ev
 from laned.lane.state import Phase
@@ -44,7 +54,7 @@ def test_strangers_who_announce_again_and_again_do_not_come_before_our_terminal(
 def test_a_terminal_that_has_moved_and_is_still_starting_is_found() -> None:
     """It announces itself once; a first Login that fails must not be the last."""
     lane = gone().then(STRANGER)
-    assert next_login(lane) == THERE
+    assert after_a_look(lane) == THERE
     lane.do(GONE)
     tried = []
     for _ in range(6):
@@ -85,22 +95,11 @@ def test_a_survey_believes_no_stranger() -> None:
     assert lane.sent(m.TransactionStatusRequest)[-1].address == HERE
 
 
-def test_a_stranger_that_is_logged_in_to_does_not_ask_for_maintenance() -> None:
-    """While a Login is out to it, the listener takes it for the terminal."""
-    lane = gone().then(STRANGER)
-    assert next_login(lane) == THERE
-    lane.do(ev.TerminalNotified(event="SaleAdmin", maintenance_required=True), GONE)
-    assert next_login(lane) == HERE
-    lane.do(lanes.login())
-    lane.wait(1200.0)
-    assert lane.phase is Phase.READY
-
-
 def test_a_first_terminal_that_is_known_is_not_replaced_by_learning() -> None:
     """Contract, `learn`: a *first* terminal address may be taken from anyone."""
     lane = gone()
     lane.do(ev.LearnAsked(), STRANGER)
-    next_login(lane)
+    after_a_look(lane)
     lane.do(lanes.login("serial-2"))
     assert lane.state.remembered == lanes.SERIAL
 

@@ -4,7 +4,6 @@ import logging
 from pathlib import Path
 
 import httpx
-import pytest
 import trio
 from posts import event, peer, print_out, transmit
 from trio.testing import MockClock
@@ -12,7 +11,9 @@ from wholelane import ADDRESS, lane
 
 from laned.lane import events as ev
 from laned.lane.state import LaneState, Phase
+from laned.logs import OneLine
 
+WISH = event("SaleAdmin").replace(b"TimeStamp", b'MaintenanceRequiredFlag="true" TimeStamp')
 MOVED = "192.0.2.66"
 
 
@@ -24,16 +25,15 @@ async def test_a_long_notification_is_shortened(tmp_path: Path, autojump_clock: 
         assert len(str(told)) < 10_000
 
 
-async def test_a_notification_is_one_line_of_the_log(
-    tmp_path: Path, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.INFO, logger="laned"):
-        async with lane(tmp_path) as rig, peer(rig) as terminal:
-            await terminal.tell(event("Completed", "&#10;payment p-9 10.00 SEK approved"))
-    assert all("\n" not in record.getMessage() for record in caplog.records)
+def test_a_message_is_one_line_of_the_log() -> None:
+    """Whoever may post could write a payment into it otherwise."""
+    text = "terminal Completed \npayment p-9 10.00 SEK approved\x1b[2J"
+    record = logging.LogRecord("laned.lane", logging.INFO, "", 1, text, (), None)
+    line = OneLine("%(levelname)s %(message)s").format(record)
+    assert line == r"INFO terminal Completed \npayment p-9 10.00 SEK approved\x1b[2J"
 
 
-async def test_a_stranger_that_is_logged_in_to_prints_nothing(
+async def test_a_stranger_that_is_logged_in_to_is_not_believed_yet(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     """Nobody knows yet whether it is the terminal: its serial number comes with the answer."""
@@ -51,8 +51,10 @@ async def test_a_stranger_that_is_logged_in_to_prints_nothing(
         await stranger.tell(transmit(MOVED))
         await rig.lane.runner.until(_logging_in_there)
         await stranger.post(print_out())
+        await stranger.post(WISH)
         await trio.sleep(1)
         assert stream.of("print") == []
+        assert not rig.lane.runner.state.upkeep.wanted, "it would log the lane out for an hour"
         network.handle_async_request = connect  # type: ignore[method-assign]
         network.unplugged = False
         await rig.settled()
