@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from laned.config import DisplayConfig
+from laned.config_display import DisplayConfig
 from laned.lane.screen import Screen
 from laned.offload import Offload
 

@@ -12,7 +12,9 @@ from PIL import ImageFont
 
 MAX_CHARACTERS = 1000
 """Of a screen's text; the rest is replaced by an ellipsis, which is seen."""
-FONT = "Roboto-Bold.ttf"
+FACE = "Roboto-Bold.ttf"
+FACES = {10: "Roboto-Medium.ttf", 11: "Roboto-Medium.ttf", 14: "Roboto-Black.ttf"}
+"""Sizes at which another weight comes out better at one bit: a bold t of 11 looks like a 1."""
 READABLE = 13
 """The largest size of text that is stepped through: beyond it, fewer words would show at once."""
 SCROLL_BAR = 4
@@ -21,6 +23,12 @@ REPLACEMENT = "?"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 MONEY = re.compile(r"(?<=\d) (?=(?:\d|[A-Z]{3}(?!\w)|kr(?!\w)|€))")
 """The spaces inside an amount with its currency, where a line must not break."""
+STARS = re.compile(r"(?<=\S) (\*{1,12})$")
+"""A PIN as it is typed, at the end of a line."""
+PIN_LENGTHS = (4, 6, 12)
+"""Room is kept for a PIN of so many digits, so that the line stands still while it is typed."""
+RESERVED = "\ue000"
+"""Takes the room of a star, and is not drawn."""
 
 Lines = tuple[str, ...]
 
@@ -75,8 +83,14 @@ def clean(lines: Sequence[str]) -> Lines:
             result.append(text[:left] + "…")
             break
         left -= len(line)
-        result.append(MONEY.sub(NO_BREAK, text))
+        result.append(STARS.sub(_with_room, MONEY.sub(NO_BREAK, text)))
     return tuple(result)
+
+
+def _with_room(stars: re.Match[str]) -> str:
+    typed = stars[1]
+    length = next(length for length in PIN_LENGTHS if length >= len(typed))
+    return NO_BREAK + typed.ljust(length, RESERVED)
 
 
 @lru_cache(maxsize=512)
@@ -116,24 +130,25 @@ def line_left(line: str, size: int) -> int:
 
 @lru_cache(maxsize=32)
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """Return Roboto Bold. Raises RuntimeError when the package font-roboto is missing."""
+    """Return Roboto's face for that size. RuntimeError when the package font-roboto is missing."""
+    path = _fonts() / FACES.get(size, FACE)
     # The basic layout engine is always there, so that every machine draws the same.
-    return ImageFont.truetype(_font_path(), size, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
 
 
 @lru_cache(maxsize=1)
-def _font_path() -> Path:
+def _fonts() -> Path:
     # Found without running the package, which lists its files at import.
     spec = importlib.util.find_spec("font_roboto")
     if spec is None or spec.origin is None:
         raise RuntimeError("cannot find the font: the package font-roboto is not installed")
-    return Path(spec.origin).parent / "files" / FONT
+    return Path(spec.origin).parent / "files"
 
 
 @lru_cache(maxsize=4096)
 def _extent(line: str, size: int) -> tuple[int, int, int, int]:
     """Return left, top, right, bottom of the ink, from the pen's position."""
-    left, top, right, bottom = font(size).getbbox(line, mode="1")
+    left, top, right, bottom = font(size).getbbox(line.replace(RESERVED, "*"), mode="1")
     return int(left), int(top), int(right), int(bottom)
 
 

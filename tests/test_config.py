@@ -21,7 +21,6 @@ from laned.config import (
     Config,
     ConfigError,
     Currency,
-    DisplayConfig,
     JournalConfig,
     LaneConfig,
     ListenerConfig,
@@ -34,6 +33,7 @@ from laned.config import (
     load,
     parse,
 )
+from laned.config_display import DisplayConfig
 
 REPOSITORY = Path(__file__).parents[1]
 SHIPPED = REPOSITORY / "config" / "laned.toml"
@@ -106,6 +106,12 @@ def test_defaults_are_the_contracts() -> None:
             bus_speed_hz=None,
             gpio_dc=None,
             gpio_rst=None,
+            dim_after=60.0,
+            dim_contrast=8,
+            off_after=3600.0,
+            shift_every=600.0,
+            texts={},
+            icons={},
         ),
         buttons=ButtonsConfig(
             driver="gpio",
@@ -492,9 +498,12 @@ def with_options(shipped: str) -> str:
     return re.sub(r"^# (?=\w+ = |\[)", "", shipped, flags=re.MULTILINE)
 
 
+OF_ONES_OWN = ("display.texts", "display.icons")  # tables with any number for a key
+
+
 def keys(document: dict[str, Any], prefix: str = "") -> Iterator[str]:
     for key, value in document.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and prefix + key not in OF_ONES_OWN:
             yield from keys(value, f"{prefix}{key}.")
         else:
             yield prefix + key

@@ -9,7 +9,8 @@ from laned.check.box import Box
 from laned.check.daemon import Daemon
 from laned.check.finding import Finding, broken, ok, warning
 from laned.check.pattern import pattern
-from laned.config import Config, DisplayConfig
+from laned.config import Config
+from laned.config_display import DisplayConfig
 from laned.display import Panel, PanelError
 from laned.wiring import LUMA_SPI_DEVICE
 

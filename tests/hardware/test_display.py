@@ -18,7 +18,7 @@ import trio
 import trio.testing
 from PIL import Image
 
-from laned.config import DisplayConfig
+from laned.config_display import DisplayConfig
 from laned.display import TICK_SECONDS, Display
 from laned.drawing import draw
 from laned.lane.screen import Screen
