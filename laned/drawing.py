@@ -30,7 +30,7 @@ from laned.typeface import (
 TEXT_SIZES = (48, 44, 40, 36, 32, 30, 28, 26, 24, 22, 20, 18, 16, 14, 13, 12, 11)
 """Font sizes in pixels."""
 ICON_SIZE_LOSS = 16
-"""An icon stays beside text of at least this size, or where it costs the text no size at all."""
+"""An icon may cost the text some of its size, down to this, but not a further line as well."""
 LABEL_SIZES = (14, 13, 12, 11, 10)
 AMOUNT_SIZES = (18, 16, *LABEL_SIZES)
 LOW = 24
@@ -102,18 +102,23 @@ def draw(screen: Screen, size: tuple[int, int], tick: int = 0, place: int = 0) -
     `tick` counts the steps of a screen that `scrolls`, and starts again at the end; for other
     screens it changes nothing. `place` counts the moves of the whole picture among PLACES.
     """
-    image = Image.new("1", size)
-    paint(image, screen, _area(size, place), tick)
+    image = blank(size)
+    paint(image, screen, area(size, place), tick)
     return image
+
+
+def blank(size: tuple[int, int]) -> Image.Image:
+    """Return the picture of a panel that is switched off."""
+    return Image.new("1", size)
 
 
 def scrolls(screen: Screen, size: tuple[int, int]) -> bool:
     """Whether `screen` shows only a part of itself at a time, so that ticks matter."""
-    area = _area(size)
-    return sum(map(_duration, _layout(screen, area.width, area.height))) > 1
+    box = area(size)
+    return sum(map(_duration, _layout(screen, box.width, box.height))) > 1
 
 
-def _area(size: tuple[int, int], place: int = 0) -> Box:
+def area(size: tuple[int, int], place: int = 0) -> Box:
     """The part of the panel that is drawn on. A low panel has no rows to spare for moves."""
     width, height = size
     across, down = PLACES[place % len(PLACES)]
@@ -167,8 +172,8 @@ def _layout(screen: Screen, width: int, height: int) -> tuple[Page, ...]:
         top, body = body.split_top(LOW_AMOUNT_ROW)
         row = (Item(top, fit(amount, top.width, top.height, LABEL_SIZES)),)
     else:
-        text = _joined(text, amount, body.inset(0, 1))
-    return (row + _text(text, screen.icon, body.inset(0, 1)) + buttons,)
+        text = _joined(text, amount, body)
+    return (row + _text(text, screen.icon, body) + buttons,)
 
 
 def _amount_beside(amount: Lines, buttons: Page, strip: Box) -> Item | None:
@@ -198,7 +203,10 @@ def _text(text: Lines, icon: Icon, box: Box) -> Page:
     plain = fit(text, box.width, box.height, TEXT_SIZES)
     if icon is not Icon.NONE:
         beside = fit(text, box.width - mark - 2 * GAP, box.height, TEXT_SIZES)
-        if beside.steps == plain.steps == 1 and beside.size >= min(plain.size, ICON_SIZE_LOSS):
+        smaller = beside.size < plain.size
+        if smaller and (beside.size < ICON_SIZE_LOSS or len(beside.lines) > len(plain.lines)):
+            return (Item(box, plain),)
+        if beside.steps == plain.steps == 1:
             return (Item(box, beside, icon, mark),)
     return (Item(box, plain),)
 

@@ -69,7 +69,8 @@ def _offline(pen: ImageDraw.ImageDraw, x: int, y: int, size: int, ink: int) -> N
         pen.rectangle((left, y + size - height, left + step - 2, y + end), fill=ink)
     for shift in range(-2, 4):
         colour = ink if shift in (0, 1) else 1 - ink
-        pen.line((x, y + shift, x + end, y + end + shift), fill=colour)
+        across, down = max(0, -shift), max(0, shift)
+        pen.line((x + across, y + down, x + end - down, y + end - across), fill=colour)
 
 
 def _signature(pen: ImageDraw.ImageDraw, x: int, y: int, size: int, ink: int) -> None:

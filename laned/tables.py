@@ -111,8 +111,6 @@ def _read_entries(
         except ValueError:
             findings.append(f"{name}: {_shown(key)} is not {_words(kinds[0])}")
             continue
-        if read_key in entries:
-            findings.append(f"{name}: given twice, as another spelling of the same number")
         entries[read_key] = _read_value(kinds[1], value, name, findings)
     return entries
 

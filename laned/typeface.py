@@ -172,10 +172,18 @@ def _missing(character: str) -> bool:
 
 
 def _stepped(text: Lines, width: int, height: int, sizes: tuple[int, ...]) -> Block:
-    """Wrap at the largest readable size that breaks no word, or else at the smallest."""
+    """Wrap at the largest readable size that breaks no word, or else at the smallest.
+
+    A smaller one that shows two lines at once goes before a larger one that shows a single line.
+    """
     low = [s for s in sizes if s <= READABLE and measured(text, s).ink <= height] or [sizes[-1]]
-    whole = (s for s in low if all(line_width(n, s) <= width for n in _wrap(text, s, width)))
-    size = next(whole, low[-1])
+    whole = [s for s in low if all(line_width(n, s) <= width for n in _wrap(text, s, width))]
+    blocks = [_window(text, size, width, height) for size in whole or low[-1:]]
+    return max(blocks, key=lambda block: (min(block.visible, 2), block.size))
+
+
+def _window(text: Lines, size: int, width: int, height: int) -> Block:
+    """Return the text wrapped at that size, as many lines of it visible as the height takes."""
     block = measured(tuple(_split(_wrap(text, size, width), size, width)), size)
     visible = max(1, (height - block.ink) // block.pitch + 1)
     return structs.replace(block, visible=min(visible, len(block.lines)))

@@ -41,6 +41,11 @@ class Screen(Struct, frozen=True, kw_only=True):
     abort: str = ""
     icon: Icon = Icon.NONE
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is asked of anybody: no button means anything."""
+        return not self.confirm and not self.abort
+
 
 def screen(state: LaneState) -> Screen:
     """The screen of a state."""
