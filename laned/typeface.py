@@ -145,10 +145,14 @@ def _fonts() -> Path:
     return Path(spec.origin).parent / "files"
 
 
-@lru_cache(maxsize=4096)
 def _extent(line: str, size: int) -> tuple[int, int, int, int]:
     """Return left, top, right, bottom of the ink, from the pen's position."""
-    left, top, right, bottom = font(size).getbbox(line.replace(RESERVED, "*"), mode="1")
+    return _ink(line.replace(RESERVED, "*"), size)
+
+
+@lru_cache(maxsize=4096)
+def _ink(line: str, size: int) -> tuple[int, int, int, int]:
+    left, top, right, bottom = font(size).getbbox(line, mode="1")
     return int(left), int(top), int(right), int(bottom)
 
 
