@@ -133,7 +133,7 @@ def request_to_last_byte(count: int) -> list[Row]:
         (
             "DisplayRequest -> last byte handed to the bus, median",
             f"{median * 1000:.2f} ms",
-            f"the bus then takes {on_wire(size)} ({size:.0f} bytes); a whole frame {on_wire(whole)}",
+            f"{size:.0f} bytes: {on_wire(size)} on the bus; a whole frame {on_wire(whole)}",
         ),
         ("the same, 99th percentile", f"{worst * 1000:.2f} ms", ""),
     ]
