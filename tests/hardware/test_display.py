@@ -196,6 +196,17 @@ async def test_spared_at_rest_and_awake_at_the_first_event(
     assert fake.shown[3:] == [draw(PIN, size, 0, 2)]
 
 
+async def test_a_long_text_at_rest_steps_on_until_the_panel_is_off(
+    nursery: trio.Nursery, autojump_clock: object
+) -> None:
+    rig = Rig(VIRTUAL, nursery)
+    await rig.show(LONG)
+    await trio.sleep(3590)
+    assert len(rig.frames) > 2000
+    await trio.sleep(20)
+    assert trio.lowlevel.current_statistics().seconds_to_next_deadline == float("inf")
+
+
 async def test_whoever_is_asked_is_not_left_in_the_dark(
     nursery: trio.Nursery, autojump_clock: object, fake: type[FakePanel]
 ) -> None:

@@ -117,6 +117,14 @@ def test_never_dearer_than_the_whole_frame(monkeypatch: pytest.MonkeyPatch) -> N
     for _ in range(5):
         panel.show(Image.frombytes("1", (128, 64), dice.randbytes(1024)))
         assert bus.taken() == FULL_FRAME
+    # All but a stair of gaps changes: a window for each side of each of them would be dearer.
+    panel.show(Image.new("1", (128, 64)))
+    bus.taken()
+    stair = Image.new("1", (128, 64), 1)
+    for page in range(8):
+        stair.paste(0, (10 + 12 * page, 8 * page, 22 + 12 * page, 8 * page + 8))
+    panel.show(stair)
+    assert bus.taken() == FULL_FRAME
 
 
 def test_the_whole_frame_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,6 +171,13 @@ def test_light(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sent(two, Light.BRIGHT) == [b"\x81\xcf", b"\xaf"]
     assert [kind for kind, _ in bus.log] == ["command", "data", "command", "command"]
     assert sent(two, Light.BRIGHT) == []
+
+
+def test_dimmed_is_never_brighter(monkeypatch: pytest.MonkeyPatch) -> None:
+    bus = on(monkeypatch)
+    panel = Panel(DisplayConfig(contrast=3, dim_contrast=5))
+    panel.show(draw(pin(1), (128, 64)), Light.DIM)
+    assert [content for _, content in bus.log if content[:1] == b"\x81"][-2:] == [b"\x81\x03"] * 2
 
 
 @pytest.mark.parametrize("name", MODELS)
