@@ -561,8 +561,8 @@ def test_shipped_options_are_right() -> None:
     spi = with_options(SHIPPED.read_text()).replace('interface = "i2c"', 'interface = "spi"')
     spi = re.sub(r"^.*# (sh1106|ssd1351) only.*$", "", spi, flags=re.MULTILINE)
     config = parse(spi, "laned.toml", {"STATE_DIRECTORY": "/elsewhere"})
-    assert config.display.texts == {202: "Tack!"}
-    assert config.display.icons == {202: "check"}
+    assert config.display.texts == {9202: "Tack!"}
+    assert config.display.icons == {9202: "check"}
     assert config.till.mode == "0660"
     assert config.journal == DEFAULTS.journal
     assert config.buttons.approve == ButtonConfig(pin=5, led=6, active="low", led_active="high")
