@@ -8,23 +8,23 @@ them, so that an error can say what was found and what is allowed. Only `load` t
 import ipaddress
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import time
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta
 
 from laned import wiring
+from laned.config_display import DisplayConfig
+from laned.limits import Pin, Table, like, parsed, seconds, whole
 from laned.tables import read_table
 
 MAX_FILE_BYTES: Final = 64 * 1024
 MAX_FINDINGS: Final = 20
 MAX_PEERS: Final = 64
-# Keeps a mistyped interval from becoming a busy loop.
-MIN_SECONDS: Final = 0.01
 MIN_WINDOW_MINUTES: Final = 60
 
 JOURNAL_NAME: Final = "journal.sqlite3"
@@ -91,24 +91,7 @@ def _window(text: str) -> tuple[time, time] | None:
     return time(hour, minute), time(end_hour, end_minute)
 
 
-# -- Limits, and the words for them: "… is not {words}" -----------------------------------------
-
-
-def _parsed(words: str, parse: Callable[[str], object]) -> Meta:
-    return Meta(description=words, extra={"parse": parse})
-
-
-def _like(words: str, pattern: str, longest: int) -> Meta:
-    return Meta(description=words, pattern=rf"\A(?:{pattern})\Z", max_length=longest)
-
-
-def _whole(low: int, high: int, what: str = "a whole number") -> Meta:
-    return Meta(ge=low, le=high, description=f"{what} from {low} to {high}")
-
-
-def _seconds(high: int, low: float = MIN_SECONDS) -> Meta:
-    return Meta(ge=low, le=high, description=f"a number of seconds from {low:g} to {high}")
-
+# -- Values, and the words for them ----------------------------------------------------------------
 
 _ADDRESS = '"host:port" with a port from 1 to 65535 and brackets around an IPv6 address'
 _PEER = 'an IP address or a network such as "192.168.78.0/24"'
@@ -118,48 +101,35 @@ _ASCII_TEXT = "[!-~]([ -~]*[!-~])?"
 _FILE_PATH = "(/[ -.0-~]+)+"
 
 _Identifier = Annotated[
-    str, _like("an identifier of 1 to 32 printable ASCII characters", _ASCII_TEXT, 32)
+    str, like("an identifier of 1 to 32 printable ASCII characters", _ASCII_TEXT, 32)
 ]
 _Serial = Annotated[
-    str, _like("a text of at most 64 printable ASCII characters", f"({_ASCII_TEXT})?", 64)
+    str, like("a text of at most 64 printable ASCII characters", f"({_ASCII_TEXT})?", 64)
 ]
 _Name = Annotated[
-    str, _like("a name of 1 to 64 letters, digits and - _ . or space", r"[\w.-]+( [\w.-]+)*", 64)
+    str, like("a name of 1 to 64 letters, digits and - _ . or space", r"[\w.-]+( [\w.-]+)*", 64)
 ]
 # The kernel's sockaddr_un has room for 108 bytes, the last one a NUL.
-_SocketPath = Annotated[str, _like("an absolute path of at most 107 characters", _FILE_PATH, 107)]
-_Path = Annotated[str, _like("an absolute path of at most 1024 characters", _FILE_PATH, 1024)]
-_Mode = Annotated[str, _like('an octal mode in quotes such as "0660"', "0?[0-7]{3}", 4)]
-_Group = Annotated[str, _like('a group\'s name or ""', r"([A-Za-z0-9_][A-Za-z0-9_.-]*)?", 32)]
-_Amount = Annotated[str, _like(_AMOUNT, r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,6})?", 16)]
-_Driver = Annotated[str, _like('a luma.oled device, "virtual" or "none"', "[a-z][a-z0-9_]*", 32)]
-_Peer = Annotated[str, _parsed(_PEER, ipaddress.ip_network)]
+_SocketPath = Annotated[str, like("an absolute path of at most 107 characters", _FILE_PATH, 107)]
+_Path = Annotated[str, like("an absolute path of at most 1024 characters", _FILE_PATH, 1024)]
+_Mode = Annotated[str, like('an octal mode in quotes such as "0660"', "0?[0-7]{3}", 4)]
+_Group = Annotated[str, like('a group\'s name or ""', r"([A-Za-z0-9_][A-Za-z0-9_.-]*)?", 32)]
+_Amount = Annotated[str, like(_AMOUNT, r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,6})?", 16)]
+_Peer = Annotated[str, parsed(_PEER, ipaddress.ip_network)]
 _Peers = Annotated[
     tuple[_Peer, ...],
     Meta(max_length=MAX_PEERS, description=f"a list of at most {MAX_PEERS} addresses or networks"),
 ]
-_Pin = Annotated[int, _whole(0, 27, "a GPIO number")]
 _Level = Literal["low", "high"]
 _ButtonName = Annotated[
-    str, _like("a button's name of 1 to 32 letters a-z, digits, - and _", "[a-z][a-z0-9_-]*", 32)
+    str, like("a button's name of 1 to 32 letters a-z, digits, - and _", "[a-z][a-z0-9_-]*", 32)
 ]
-_Pixels = Annotated[int, _whole(8, 1024, "a number of pixels")]
-_I2cAddress = Annotated[int, Meta(ge=3, le=0x77, description="an I2C address from 0x03 to 0x77")]
-# luma.core refuses any other.
-_SpiSpeed = Literal[
-    500_000, 1_000_000, 2_000_000, 4_000_000, 8_000_000, 16_000_000, 20_000_000, 24_000_000,
-    28_000_000, 32_000_000, 36_000_000, 40_000_000, 44_000_000, 48_000_000, 50_000_000, 52_000_000,
-]  # fmt: skip
 
 
 # -- The tables ---------------------------------------------------------------------------------
 
 
-class _Table(Struct, frozen=True, forbid_unknown_fields=True):
-    pass
-
-
-class LaneConfig(_Table, frozen=True, kw_only=True):
+class LaneConfig(Table, frozen=True, kw_only=True):
     """[lane]: its name, its integration mode, and the OperatorLanguage of the Login."""
 
     name: _Name = "lane1"
@@ -167,18 +137,18 @@ class LaneConfig(_Table, frozen=True, kw_only=True):
     language: Literal["sv", "no", "fi", "da"] = "sv"
 
 
-class TerminalConfig(_Table, frozen=True, kw_only=True):
+class TerminalConfig(Table, frozen=True, kw_only=True):
     """[terminal]: where it is, the identifiers of the message header, and seconds to wait."""
 
-    address: Annotated[str, _parsed(f'{_ADDRESS}, or "auto"', _terminal_address)]
+    address: Annotated[str, parsed(f'{_ADDRESS}, or "auto"', _terminal_address)]
     poi_id: _Identifier
     sale_id: _Identifier = "1"
     serial: _Serial = ""
     currency: Currency = "SEK"
-    connect_timeout: Annotated[float, _seconds(60)] = 3.0
-    response_timeout: Annotated[float, _seconds(3600)] = 300.0
-    status_timeout: Annotated[float, _seconds(120)] = 10.0
-    retry_interval: Annotated[float, _seconds(30)] = 2.0
+    connect_timeout: Annotated[float, seconds(60)] = 3.0
+    response_timeout: Annotated[float, seconds(3600)] = 300.0
+    status_timeout: Annotated[float, seconds(120)] = 10.0
+    retry_interval: Annotated[float, seconds(30)] = 2.0
 
     @property
     def host_port(self) -> tuple[str, int] | None:
@@ -186,10 +156,10 @@ class TerminalConfig(_Table, frozen=True, kw_only=True):
         return _terminal_address(self.address)
 
 
-class ListenerConfig(_Table, frozen=True, kw_only=True):
+class ListenerConfig(Table, frozen=True, kw_only=True):
     """[listener]: what the terminal posts to, and who may post."""
 
-    bind: Annotated[str, _parsed(_ADDRESS, host_port)] = "0.0.0.0:11000"
+    bind: Annotated[str, parsed(_ADDRESS, host_port)] = "0.0.0.0:11000"
     allow: _Peers = ()
 
     @property
@@ -203,7 +173,7 @@ class ListenerConfig(_Table, frozen=True, kw_only=True):
         return tuple(ipaddress.ip_network(peer) for peer in self.allow)
 
 
-class TillConfig(_Table, frozen=True, kw_only=True):
+class TillConfig(Table, frozen=True, kw_only=True):
     """[till]: the unix socket. A `mode` of None was not given."""
 
     socket: _SocketPath = "/run/laned/till.sock"
@@ -221,13 +191,13 @@ class TillConfig(_Table, frozen=True, kw_only=True):
         return self.mode is not None or self.group != ""
 
 
-class PaymentConfig(_Table, frozen=True, kw_only=True):
+class PaymentConfig(Table, frozen=True, kw_only=True):
     """[payment]: what is confirmed by whom, within how many seconds, and the largest amount."""
 
     confirm: Literal["none", "button"] = "none"
-    confirm_timeout: Annotated[float, _seconds(3600)] = 60.0
+    confirm_timeout: Annotated[float, seconds(3600)] = 60.0
     signature: Literal["decline", "button", "till"] = "decline"
-    signature_timeout: Annotated[float, _seconds(3600)] = 60.0
+    signature_timeout: Annotated[float, seconds(3600)] = 60.0
     max_amount: _Amount = "0"
 
     @property
@@ -236,10 +206,10 @@ class PaymentConfig(_Table, frozen=True, kw_only=True):
         return Decimal(self.max_amount) or None
 
 
-class MaintenanceConfig(_Table, frozen=True, kw_only=True):
+class MaintenanceConfig(Table, frozen=True, kw_only=True):
     """[maintenance]: when the terminal is logged out so that it can update."""
 
-    window: Annotated[str, _parsed(_WINDOW, _window)] = "03:00-04:30"
+    window: Annotated[str, parsed(_WINDOW, _window)] = "03:00-04:30"
 
     @property
     def times(self) -> tuple[time, time] | None:
@@ -247,38 +217,16 @@ class MaintenanceConfig(_Table, frozen=True, kw_only=True):
         return _window(self.window)
 
 
-class DisplayConfig(_Table, frozen=True, kw_only=True):
-    """[display]: a luma.oled device and luma's parameters; what is None is left to luma."""
-
-    driver: _Driver = "ssd1306"
-    interface: Literal["i2c", "spi"] = "i2c"
-    port: Annotated[int, _whole(0, 255)] = 1
-    address: _I2cAddress = 0x3C
-    width: _Pixels = 128
-    height: _Pixels = 64
-    rotate: Annotated[int, _whole(0, 3)] = 0
-    language: Literal["", "en", "sv", "no", "da", "fi"] = ""
-    contrast: Annotated[int, _whole(0, 255)] | None = None
-    device: Annotated[int, _whole(0, 2)] | None = None
-    bus_speed_hz: _SpiSpeed | None = None
-    gpio_dc: _Pin | None = field(default=None, name="gpio_DC")
-    gpio_rst: _Pin | None = field(default=None, name="gpio_RST")
-
-    def texts_language(self, lane: LaneConfig) -> str:
-        """Return the language of laned's own texts: en, sv, no, da or fi."""
-        return self.language or lane.language
-
-
-class ButtonConfig(_Table, frozen=True, kw_only=True):
+class ButtonConfig(Table, frozen=True, kw_only=True):
     """A button: GPIO numbers (BCM) of its contact and LED (None: no LED), seconds of bounce.
 
     `active` is the level of `pin` while it is pressed, None: the one that `pull` does not give;
     `led_active` that of `led` while it is lit, None: high.
     """
 
-    pin: _Pin
-    led: _Pin | None = None
-    bounce_time: Annotated[float, _seconds(1, low=0)] = 0.03
+    pin: Pin
+    led: Pin | None = None
+    bounce_time: Annotated[float, seconds(1, low=0)] = 0.03
     pull: Literal["up", "down", "none"] = "up"
     active: _Level | None = None
     led_active: _Level | None = None
@@ -304,7 +252,7 @@ _TillButtons = Annotated[
 ]
 
 
-class ButtonsConfig(_Table, frozen=True, kw_only=True):
+class ButtonsConfig(Table, frozen=True, kw_only=True):
     """[buttons], and below it a table for each button; `till`: those under names of their own."""
 
     driver: Literal["gpio", "virtual", "none"] = "gpio"
@@ -320,15 +268,15 @@ class ButtonsConfig(_Table, frozen=True, kw_only=True):
         return {name: one for name, one in buttons.items() if one is not None} | dict(self.till)
 
 
-class JournalConfig(_Table, frozen=True, kw_only=True):
+class JournalConfig(Table, frozen=True, kw_only=True):
     """[journal]: where it is, days until details are pruned, what to do if it is corrupt."""
 
     path: _Path = f"/var/lib/laned/{JOURNAL_NAME}"
-    keep_days: Annotated[int, _whole(1, 36_500, "a number of days")] = 400
+    keep_days: Annotated[int, whole(1, 36_500, "a number of days")] = 400
     on_corrupt: Literal["stop", "aside"] = "stop"
 
 
-class Config(_Table, frozen=True, kw_only=True):
+class Config(Table, frozen=True, kw_only=True):
     """The whole file. `load` and `parse` check the values; building one in code does not."""
 
     lane: LaneConfig = LaneConfig()
@@ -406,8 +354,5 @@ def _contradictions(config: Config) -> Iterator[str]:
     if len(amount.partition(".")[2]) > decimals(currency):
         allowed = f"the {decimals(currency)} decimals of {currency}"
         yield f'payment.max_amount: "{amount}" has more than {allowed}'
-    if config.display.interface != "spi":
-        for key in ("device", "bus_speed_hz", "gpio_DC", "gpio_RST"):
-            if getattr(config.display, key.lower()) is not None:
-                yield f'display.{key}: allowed only with display.interface = "spi"'
+    yield from config.display.contradictions()
     yield from wiring.contradictions(config)

@@ -134,6 +134,7 @@ async def assemble(
     buttons = Buttons(config.buttons)
 
     def told(name: str, action: str, since: float) -> None:
+        display.wake()
         pressed = action == "pressed"
         runner.submit_nowait(ev.ButtonPressed(name, since) if pressed else ev.ButtonReleased(name))
 

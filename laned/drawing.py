@@ -15,6 +15,7 @@ from laned.icons import MARKS
 from laned.lane.screen import Icon, Screen
 from laned.typeface import (
     NO_TEXT,
+    RESERVED,
     SCROLL_BAR,
     Block,
     Lines,
@@ -26,11 +27,11 @@ from laned.typeface import (
     measured,
 )
 
-TEXT_SIZES = (30, 28, 26, 24, 22, 20, 18, 16, 13, 12, 11)
-"""Font sizes in pixels that come out well at one bit; 14 and 15 have hair-thin stems."""
+TEXT_SIZES = (48, 44, 40, 36, 32, 30, 28, 26, 24, 22, 20, 18, 16, 14, 13, 12, 11)
+"""Font sizes in pixels."""
 ICON_SIZE_LOSS = 16
-"""An icon stays beside text of at least this size, or where it costs the text no size at all."""
-LABEL_SIZES = (13, 12, 11, 10, 9)
+"""An icon may cost the text some of its size, down to this, but not a further line as well."""
+LABEL_SIZES = (14, 13, 12, 11, 10)
 AMOUNT_SIZES = (18, 16, *LABEL_SIZES)
 LOW = 24
 """Pixels: panels lower than this show text and buttons one after the other."""
@@ -39,9 +40,11 @@ ROOMY = 48
 STRIP, LOW_STRIP = 16, 13
 """Height of the buttons, on a roomy panel and on others."""
 AMOUNT_ROW, LOW_AMOUNT_ROW = 16, 11
-ICON = 24
+ICON = 22
 GAP = 2
 PADDING = 3
+PLACES = ((1, 1), (2, 1), (2, 2), (1, 2), (0, 2), (0, 1), (0, 0), (1, 0), (2, 0))
+"""Where the picture can stand, in pixels from the corner: it moves so that none burns in."""
 
 
 class Box(Struct, frozen=True):
@@ -93,20 +96,35 @@ class Item(Struct, frozen=True):
 Page = tuple[Item, ...]
 
 
-def draw(screen: Screen, size: tuple[int, int], tick: int = 0) -> Image.Image:
+def draw(screen: Screen, size: tuple[int, int], tick: int = 0, place: int = 0) -> Image.Image:
     """Return the picture of `screen`, mode "1", of `size` = (width, height) pixels.
 
     `tick` counts the steps of a screen that `scrolls`, and starts again at the end; for other
-    screens it changes nothing.
+    screens it changes nothing. `place` counts the moves of the whole picture among PLACES.
     """
-    image = Image.new("1", size)
-    paint(image, screen, Box(0, 0, *size), tick)
+    image = blank(size)
+    paint(image, screen, area(size, place), tick)
     return image
+
+
+def blank(size: tuple[int, int]) -> Image.Image:
+    """Return the picture of a panel that is switched off."""
+    return Image.new("1", size)
 
 
 def scrolls(screen: Screen, size: tuple[int, int]) -> bool:
     """Whether `screen` shows only a part of itself at a time, so that ticks matter."""
-    return sum(map(_duration, _layout(screen, *size))) > 1
+    box = area(size)
+    return sum(map(_duration, _layout(screen, box.width, box.height))) > 1
+
+
+def area(size: tuple[int, int], place: int = 0) -> Box:
+    """The part of the panel that is drawn on. A low panel has no rows to spare for moves."""
+    width, height = size
+    across, down = PLACES[place % len(PLACES)]
+    if height < LOW:
+        return Box(across, 0, width - 2, height)
+    return Box(across, down, width - 2, height - 2)
 
 
 def paint(image: Image.Image, screen: Screen, box: Box, tick: int = 0) -> None:
@@ -137,7 +155,7 @@ def _layout(screen: Screen, width: int, height: int) -> tuple[Page, ...]:
     text = clean(screen.lines)
     amount = clean([screen.amount])
     if height < LOW:
-        pages = (_text(amount + text, screen.icon, box), _buttons(screen, box))
+        pages = (_text(_joined(text, amount, box), screen.icon, box), _buttons(screen, box))
         return tuple(page for page in pages if page) or ((),)
 
     body, strip = box.split_top(height - (STRIP if height >= ROOMY else LOW_STRIP))
@@ -154,8 +172,8 @@ def _layout(screen: Screen, width: int, height: int) -> tuple[Page, ...]:
         top, body = body.split_top(LOW_AMOUNT_ROW)
         row = (Item(top, fit(amount, top.width, top.height, LABEL_SIZES)),)
     else:
-        text = amount + text
-    return (row + _text(text, screen.icon, body.inset(0, 1)) + buttons,)
+        text = _joined(text, amount, body)
+    return (row + _text(text, screen.icon, body) + buttons,)
 
 
 def _amount_beside(amount: Lines, buttons: Page, strip: Box) -> Item | None:
@@ -170,6 +188,13 @@ def _amount_beside(amount: Lines, buttons: Page, strip: Box) -> Item | None:
     return Item(free, block) if whole else None
 
 
+def _joined(text: Lines, amount: Lines, box: Box) -> Lines:
+    """The text and the amount for a box without a row for it: on one line if that shows whole."""
+    one = (" ".join(text + amount),)
+    whole = fit(one, box.width, box.height, TEXT_SIZES).steps == 1
+    return one if amount and len(text) == 1 and whole else text + amount
+
+
 def _text(text: Lines, icon: Icon, box: Box) -> Page:
     """Centre the text, with the icon to its left where that does not hurt it: words come first."""
     mark = min(ICON, box.height)
@@ -178,7 +203,10 @@ def _text(text: Lines, icon: Icon, box: Box) -> Page:
     plain = fit(text, box.width, box.height, TEXT_SIZES)
     if icon is not Icon.NONE:
         beside = fit(text, box.width - mark - 2 * GAP, box.height, TEXT_SIZES)
-        if beside.steps == plain.steps == 1 and beside.size >= min(plain.size, ICON_SIZE_LOSS):
+        smaller = beside.size < plain.size
+        if smaller and (beside.size < ICON_SIZE_LOSS or len(beside.lines) > len(plain.lines)):
+            return (Item(box, plain),)
+        if beside.steps == plain.steps == 1:
             return (Item(box, beside, icon, mark),)
     return (Item(box, plain),)
 
@@ -195,7 +223,7 @@ def _buttons(screen: Screen, strip: Box) -> Page:
     mark_size = 9 if strip.height >= STRIP else 7
     around = mark_size + GAP + 2 * PADDING
     room = strip.width - (len(labels) - 1) * GAP
-    blocks, widths = _side_by_side([entry[0] for entry in labels], room, around, strip.height - 4)
+    blocks, widths = _side_by_side([entry[0] for entry in labels], room, around, strip.height - 3)
     # One base line for both.
     top = min(block.top for block in blocks)
     ink = max(block.top + block.ink for block in blocks) - top
@@ -250,7 +278,7 @@ def _paint_item(pen: ImageDraw.ImageDraw, item: Item, origin: tuple[int, int], s
     y = box.y + (box.height - height) // 2 - block.top
     for line in shown:
         x = box.x + (box.width - line_width(line, block.size)) // 2 - line_left(line, block.size)
-        pen.text((x, y), line, font=font(block.size), fill=ink)
+        pen.text((x, y), line.replace(RESERVED, ""), font=font(block.size), fill=ink)
         y += block.pitch
 
 

@@ -12,7 +12,7 @@ Mark = Callable[[ImageDraw.ImageDraw, int, int, int, int], None]
 
 def _cross(pen: ImageDraw.ImageDraw, x: int, y: int, size: int, ink: int) -> None:
     end = size - 1
-    for shift in (0, 1):
+    for shift in range(max(2, size // 6)):
         pen.line((x + shift, y, x + end, y + end - shift), fill=ink)
         pen.line((x, y + shift, x + end - shift, y + end), fill=ink)
         pen.line((x + end - shift, y, x, y + end - shift), fill=ink)
@@ -22,7 +22,8 @@ def _cross(pen: ImageDraw.ImageDraw, x: int, y: int, size: int, ink: int) -> Non
 def _check(pen: ImageDraw.ImageDraw, x: int, y: int, size: int, ink: int) -> None:
     end = size - 1
     foot = size // 3
-    for shift in (-1, 0, 1):
+    thick = max(3, size // 4)
+    for shift in range(2 - thick, 2):
         low = y + end - 1 + shift
         pen.line((x, low - foot, x + foot, low), fill=ink)
         pen.line((x + foot, low, x + end, low - (end - foot)), fill=ink)
@@ -68,7 +69,8 @@ def _offline(pen: ImageDraw.ImageDraw, x: int, y: int, size: int, ink: int) -> N
         pen.rectangle((left, y + size - height, left + step - 2, y + end), fill=ink)
     for shift in range(-2, 4):
         colour = ink if shift in (0, 1) else 1 - ink
-        pen.line((x, y + shift, x + end, y + end + shift), fill=colour)
+        across, down = max(0, -shift), max(0, shift)
+        pen.line((x + across, y + down, x + end - down, y + end - across), fill=colour)
 
 
 def _signature(pen: ImageDraw.ImageDraw, x: int, y: int, size: int, ink: int) -> None:
@@ -100,9 +102,21 @@ def _warning(pen: ImageDraw.ImageDraw, x: int, y: int, size: int, ink: int) -> N
     pen.rectangle((left, y + end - size // 6 - half, right, y + end - size // 6), fill=1 - ink)
 
 
+def _pin(pen: ImageDraw.ImageDraw, x: int, y: int, size: int, ink: int) -> None:
+    """Draw the keys of a PIN pad."""
+    key = max(1, size // 5)
+    step = (size - key) // 3
+    for row in range(4):
+        for column in range(3):
+            left = x + (size - 2 * step - key) // 2 + column * step
+            top = y + row * step
+            pen.rectangle((left, top, left + key - 1, top + key - 1), fill=ink)
+
+
 MARKS: Mapping[str, Mark] = {
-    "cross": _cross,
-    "check": _check,
+    Icon.CROSS: _cross,
+    Icon.CHECK: _check,
+    Icon.PIN: _pin,
     Icon.CARD: _card,
     Icon.WAIT: _wait,
     Icon.OFFLINE: _offline,

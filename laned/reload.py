@@ -23,6 +23,8 @@ RELOADABLE: Final = frozenset(
         "payment",
         "maintenance",
         "display.language",
+        "display.texts",
+        "display.icons",
     }
 )
 """Keys, or whole tables, that take effect without a restart."""

@@ -77,6 +77,8 @@ def _read_named(
 
 def _read_value(kind: Any, raw: object, path: str, findings: list[str]) -> object:
     """`raw` as the annotated type `kind`; None with a finding when it does not fit."""
+    if get_origin(kind) is dict:
+        return _read_entries(get_args(kind), raw, path, findings)
     element = _element(kind)
     if element is not None and isinstance(raw, list):
         before = len(findings)
@@ -92,6 +94,25 @@ def _read_value(kind: Any, raw: object, path: str, findings: list[str]) -> objec
         findings.append(f"{path}: {_shown(raw)} is not {_words(kind)}")
         return None
     return value
+
+
+def _read_entries(
+    kinds: tuple[Any, ...], raw: object, path: str, findings: list[str]
+) -> dict[object, object]:
+    """A table whose keys are the file's own, all of one kind (whole numbers, which TOML quotes)."""
+    if not isinstance(raw, dict):
+        findings.append(f"{path}: {_shown(raw)} is not a table")
+        return {}
+    entries = {}
+    for key, value in raw.items():
+        name = f"{path}.{_shown_key(key)}"
+        try:
+            read_key = msgspec.convert(key, kinds[0], strict=False)
+        except ValueError:
+            findings.append(f"{name}: {_shown(key)} is not {_words(kinds[0])}")
+            continue
+        entries[read_key] = _read_value(kinds[1], value, name, findings)
+    return entries
 
 
 def _without_none(kind: Any) -> Any:

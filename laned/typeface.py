@@ -12,7 +12,9 @@ from PIL import ImageFont
 
 MAX_CHARACTERS = 1000
 """Of a screen's text; the rest is replaced by an ellipsis, which is seen."""
-FONT = "Roboto-Bold.ttf"
+FACE = "Roboto-Bold.ttf"
+FACES = {10: "Roboto-Medium.ttf", 11: "Roboto-Medium.ttf", 14: "Roboto-Black.ttf"}
+"""Sizes at which another weight comes out better at one bit: a bold t of 11 looks like a 1."""
 READABLE = 13
 """The largest size of text that is stepped through: beyond it, fewer words would show at once."""
 SCROLL_BAR = 4
@@ -21,6 +23,12 @@ REPLACEMENT = "?"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 MONEY = re.compile(r"(?<=\d) (?=(?:\d|[A-Z]{3}(?!\w)|kr(?!\w)|€))")
 """The spaces inside an amount with its currency, where a line must not break."""
+STARS = re.compile(r"(?<=\S) (\*{1,12})$")
+"""A PIN as it is typed, at the end of a line."""
+PIN_LENGTHS = (4, 6, 12)
+"""Room is kept for a PIN of so many digits, so that the line stands still while it is typed."""
+RESERVED = "\ue000"
+"""Takes the room of a star, and is not drawn."""
 
 Lines = tuple[str, ...]
 
@@ -75,8 +83,14 @@ def clean(lines: Sequence[str]) -> Lines:
             result.append(text[:left] + "…")
             break
         left -= len(line)
-        result.append(MONEY.sub(NO_BREAK, text))
+        result.append(STARS.sub(_with_room, MONEY.sub(NO_BREAK, text)))
     return tuple(result)
+
+
+def _with_room(stars: re.Match[str]) -> str:
+    typed = stars[1]
+    length = next(length for length in PIN_LENGTHS if length >= len(typed))
+    return NO_BREAK + typed.ljust(length, RESERVED)
 
 
 @lru_cache(maxsize=512)
@@ -116,23 +130,28 @@ def line_left(line: str, size: int) -> int:
 
 @lru_cache(maxsize=32)
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """Return Roboto Bold. Raises RuntimeError when the package font-roboto is missing."""
+    """Return Roboto's face for that size. RuntimeError when the package font-roboto is missing."""
+    path = _fonts() / FACES.get(size, FACE)
     # The basic layout engine is always there, so that every machine draws the same.
-    return ImageFont.truetype(_font_path(), size, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
 
 
 @lru_cache(maxsize=1)
-def _font_path() -> Path:
+def _fonts() -> Path:
     # Found without running the package, which lists its files at import.
     spec = importlib.util.find_spec("font_roboto")
     if spec is None or spec.origin is None:
         raise RuntimeError("cannot find the font: the package font-roboto is not installed")
-    return Path(spec.origin).parent / "files" / FONT
+    return Path(spec.origin).parent / "files"
+
+
+def _extent(line: str, size: int) -> tuple[int, int, int, int]:
+    """Return left, top, right, bottom of the ink, from the pen's position."""
+    return _ink(line.replace(RESERVED, "*"), size)
 
 
 @lru_cache(maxsize=4096)
-def _extent(line: str, size: int) -> tuple[int, int, int, int]:
-    """Return left, top, right, bottom of the ink, from the pen's position."""
+def _ink(line: str, size: int) -> tuple[int, int, int, int]:
     left, top, right, bottom = font(size).getbbox(line, mode="1")
     return int(left), int(top), int(right), int(bottom)
 
@@ -157,10 +176,18 @@ def _missing(character: str) -> bool:
 
 
 def _stepped(text: Lines, width: int, height: int, sizes: tuple[int, ...]) -> Block:
-    """Wrap at the largest readable size that breaks no word, or else at the smallest."""
+    """Wrap at the largest readable size that breaks no word, or else at the smallest.
+
+    A smaller one that shows two lines at once goes before a larger one that shows a single line.
+    """
     low = [s for s in sizes if s <= READABLE and measured(text, s).ink <= height] or [sizes[-1]]
-    whole = (s for s in low if all(line_width(n, s) <= width for n in _wrap(text, s, width)))
-    size = next(whole, low[-1])
+    whole = [s for s in low if all(line_width(n, s) <= width for n in _wrap(text, s, width))]
+    blocks = [_window(text, size, width, height) for size in whole or low[-1:]]
+    return max(blocks, key=lambda block: (min(block.visible, 2), block.size))
+
+
+def _window(text: Lines, size: int, width: int, height: int) -> Block:
+    """Return the text wrapped at that size, as many lines of it visible as the height takes."""
     block = measured(tuple(_split(_wrap(text, size, width), size, width)), size)
     visible = max(1, (height - block.ink) // block.pitch + 1)
     return structs.replace(block, visible=min(visible, len(block.lines)))

@@ -5,7 +5,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from laned.config import ButtonConfig, Config, DisplayConfig
+    from laned.config import ButtonConfig, Config
+    from laned.config_display import DisplayConfig
 
 # What luma takes where the file leaves them out.
 LUMA_GPIO_DC: Final = 24

@@ -21,7 +21,6 @@ from laned.config import (
     Config,
     ConfigError,
     Currency,
-    DisplayConfig,
     JournalConfig,
     LaneConfig,
     ListenerConfig,
@@ -34,6 +33,7 @@ from laned.config import (
     load,
     parse,
 )
+from laned.config_display import DisplayConfig
 
 REPOSITORY = Path(__file__).parents[1]
 SHIPPED = REPOSITORY / "config" / "laned.toml"
@@ -106,6 +106,12 @@ def test_defaults_are_the_contracts() -> None:
             bus_speed_hz=None,
             gpio_dc=None,
             gpio_rst=None,
+            dim_after=60.0,
+            dim_contrast=8,
+            off_after=3600.0,
+            shift_every=600.0,
+            texts={},
+            icons={},
         ),
         buttons=ButtonsConfig(
             driver="gpio",
@@ -492,9 +498,12 @@ def with_options(shipped: str) -> str:
     return re.sub(r"^# (?=\w+ = |\[)", "", shipped, flags=re.MULTILINE)
 
 
+OF_ONES_OWN = ("display.texts", "display.icons")  # tables with any number for a key
+
+
 def keys(document: dict[str, Any], prefix: str = "") -> Iterator[str]:
     for key, value in document.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and prefix + key not in OF_ONES_OWN:
             yield from keys(value, f"{prefix}{key}.")
         else:
             yield prefix + key
@@ -525,6 +534,15 @@ def test_shipped_file_has_every_key() -> None:
         "display.bus_speed_hz",
         "display.gpio_DC",
         "display.gpio_RST",
+        "display.spi_mode",
+        "display.transfer_size",
+        "display.reset_hold_time",
+        "display.reset_release_time",
+        "display.page_address_offset",
+        "display.h_offset",
+        "display.v_offset",
+        "display.texts",
+        "display.icons",
         "buttons.confirm.active",
         "buttons.confirm.led_active",
         "buttons.abort.active",
@@ -541,7 +559,10 @@ def test_shipped_file_has_every_key() -> None:
 
 def test_shipped_options_are_right() -> None:
     spi = with_options(SHIPPED.read_text()).replace('interface = "i2c"', 'interface = "spi"')
+    spi = re.sub(r"^.*# (sh1106|ssd1351) only.*$", "", spi, flags=re.MULTILINE)
     config = parse(spi, "laned.toml", {"STATE_DIRECTORY": "/elsewhere"})
+    assert config.display.texts == {9202: "Tack!"}
+    assert config.display.icons == {9202: "check"}
     assert config.till.mode == "0660"
     assert config.journal == DEFAULTS.journal
     assert config.buttons.approve == ButtonConfig(pin=5, led=6, active="low", led_active="high")

@@ -36,7 +36,7 @@ def test_what_takes_effect_at_once(lines: list[str], key: str) -> None:
         (["[listener]", 'bind = "0.0.0.0:12000"'], "listener.bind"),
         (["[till]", 'socket = "/run/other.sock"'], "till.socket"),
         (["[buttons.abort]", "pin = 5"], "buttons.abort"),
-        (["[display]", "width = 96"], "display.width"),
+        (["[display]", "height = 32"], "display.height"),
         (["[journal]", "keep_days = 7"], "journal.keep_days"),
         (['sale_id = "2"'], "terminal.sale_id"),
         (["connect_timeout = 1.0"], "terminal.connect_timeout"),
@@ -48,11 +48,11 @@ def test_what_needs_a_restart_stays_as_it_was(lines: list[str], key: str) -> Non
 
 
 def test_both_at_once() -> None:
-    read = config("[display]", "width = 96", 'language = "en"', "[payment]", 'max_amount = "9"')
+    read = config("[display]", "height = 32", 'language = "en"', "[payment]", 'max_amount = "9"')
     merged, changed, later = reloaded(config(), read)
     assert changed == ["payment.max_amount", "display.language"]
-    assert later == ["display.width"]
-    assert (merged.display.width, merged.display.language) == (128, "en")
+    assert later == ["display.height"]
+    assert (merged.display.height, merged.display.language) == (64, "en")
     assert merged.payment == read.payment
 
 

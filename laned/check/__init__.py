@@ -19,8 +19,8 @@ from laned.check.box import Box
 from laned.check.daemon import Daemon
 from laned.check.finding import Finding, Level, Tell, broken
 from laned.config import Config, ConfigError, load
-from laned.display import Panel
 from laned.exits import DONE, FAILED, USAGE
+from laned.panel import Panel
 
 
 def check(path: Path, *, ask: bool) -> int:

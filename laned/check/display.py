@@ -1,7 +1,6 @@
 """The display: its bus, and the test pattern on it."""
 
 from collections.abc import Callable, Iterator
-from difflib import get_close_matches
 from typing import Final
 
 from laned.check import bus
@@ -9,8 +8,9 @@ from laned.check.box import Box
 from laned.check.daemon import Daemon
 from laned.check.finding import Finding, broken, ok, warning
 from laned.check.pattern import pattern
-from laned.config import Config, DisplayConfig
-from laned.display import Panel, PanelError
+from laned.config import Config
+from laned.config_display import DisplayConfig
+from laned.panel import Panel, PanelError
 from laned.wiring import LUMA_SPI_DEVICE
 
 SUBJECT: Final = "display"
@@ -31,8 +31,6 @@ def check(
         yield warning(
             SUBJECT, 'display.driver = "virtual": no panel shows it', "name the panel's controller"
         )
-    elif (found := driver(display.driver)) is not None:
-        yield found
     elif daemon.holds:
         yield from _held(display, box, daemon, scan)
     elif (found := device(display, box)) is not None:
@@ -51,17 +49,6 @@ def _held(display: DisplayConfig, box: Box, daemon: Daemon, scan: Scan) -> Itera
             yield found or broken(SUBJECT, text, _cure(display, scan))
         case _:
             yield ok(SUBJECT, "is left to the daemon")
-
-
-def driver(name: str) -> Finding | None:
-    """What is wrong with the name of the driver; None: nothing."""
-    from luma.oled.device import __all__ as known
-
-    if name in known:
-        return None
-    close = get_close_matches(name, known, n=1)
-    cure = f'did you mean "{close[0]}"?' if close else f"one of {', '.join(known)}"
-    return broken(SUBJECT, f'display.driver = "{name}": luma.oled has no such device', cure)
 
 
 def device(display: DisplayConfig, box: Box) -> Finding | None:
@@ -91,10 +78,8 @@ def device(display: DisplayConfig, box: Box) -> Finding | None:
 def show(config: Config, panel: Panel, scan: Scan) -> Finding:
     """Open the panel and show the test pattern."""
     display = config.display
-    upright = display.rotate % 2 == 0
-    size = (display.width, display.height) if upright else (display.height, display.width)
     try:
-        panel.show(pattern(size))
+        panel.show(pattern(display.size))
     except PanelError as error:
         return broken(SUBJECT, f"{display.driver} cannot be opened: {error}", _cure(display, scan))
     return ok(
@@ -107,7 +92,7 @@ def show(config: Config, panel: Panel, scan: Scan) -> Finding:
 def _cure(display: DisplayConfig, scan: Scan) -> str:
     if display.interface == "spi":
         return (
-            "pip install spidev RPi.GPIO (or a gpio library that takes its place);"
+            "pip install 'laned[spi]', or apt install python3-spidev;"
             " check the wires of SCLK, MOSI, CE, DC and RST"
         )
     try:

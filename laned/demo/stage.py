@@ -18,7 +18,6 @@ from msgspec import Struct
 from laned.config import (
     ButtonsConfig,
     Config,
-    DisplayConfig,
     JournalConfig,
     LaneConfig,
     ListenerConfig,
@@ -27,6 +26,7 @@ from laned.config import (
     TerminalConfig,
     TillConfig,
 )
+from laned.config_display import DisplayConfig
 from laned.daemon import Lane, open_journal, serve_lane
 from laned.demo import words
 from laned.demo.plays import CURRENCY, PLAYS

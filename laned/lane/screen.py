@@ -27,6 +27,9 @@ class Icon(StrEnum):
     CARD = "card"
     SIGNATURE = "signature"
     WARNING = "warning"
+    PIN = "pin"
+    CHECK = "check"
+    CROSS = "cross"
 
 
 class Screen(Struct, frozen=True, kw_only=True):
@@ -38,11 +41,16 @@ class Screen(Struct, frozen=True, kw_only=True):
     abort: str = ""
     icon: Icon = Icon.NONE
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is asked of anybody: no button means anything."""
+        return not self.confirm and not self.abort
+
 
 def screen(state: LaneState) -> Screen:
     """The screen of a state."""
     return Screen(
-        lines=display(state).lines,
+        lines=_lines(state),
         amount=_amount(state),
         confirm=_label(state, CONFIRM),
         abort=_label(state, ABORT),
@@ -66,9 +74,19 @@ def _amount(state: LaneState) -> str:
     return f"{sign}{amount} {payment.currency}"
 
 
+def _lines(state: LaneState) -> tuple[str, ...]:
+    """What `display` says, or what the configuration has in place of that text of the terminal."""
+    said = display(state)
+    replacement = None if said.code is None else state.config.display.texts.get(said.code)
+    return said.lines if replacement is None else tuple(replacement.splitlines())
+
+
 def _label(state: LaneState, button: str) -> str:
     means = meaning(state, button)
-    return say(state, _LABELS[means]) if means else ""
+    if means is None:
+        return ""
+    refund = state.payment is not None and state.payment.type == "refund"
+    return say(state, "start_refund" if means is Meaning.START and refund else _LABELS[means])
 
 
 def _icon(state: LaneState) -> Icon:
@@ -84,4 +102,8 @@ def _icon(state: LaneState) -> Icon:
         case "checking":
             return Icon.WARNING
         case _:
+            code = display(state).code
+            given = None if code is None else state.config.display.icons.get(code)
+            if given is not None:
+                return Icon(given)
             return Icon.CARD if state.phase is Phase.PAYING else Icon.NONE

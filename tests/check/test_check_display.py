@@ -15,7 +15,7 @@ from laned.check.daemon import Daemon
 from laned.check.finding import Finding, Level
 from laned.check.pattern import pattern
 from laned.config import Config
-from laned.display import Panel
+from laned.panel import Panel
 
 OK, WARNING, BROKEN = Level
 I2C = "display.port = 250"  # which no machine has
@@ -77,15 +77,6 @@ def test_memory_chips_are_not_written_to() -> None:
 
 
 # -- The driver -----------------------------------------------------------------------------------
-
-
-def test_a_driver_that_does_not_exist(machine: Machine) -> None:
-    expect(check(config('display.driver = "sdd1306"'), machine), BROKEN, "no such", '"ssd1306"?')
-    expect(check(config('display.driver = "zzz"'), machine), BROKEN, "one of", "sh1106")
-    assert display.driver("sh1106") is None
-
-
-# -- The device file ------------------------------------------------------------------------------
 
 
 def test_no_bus_at_all(machine: Machine) -> None:

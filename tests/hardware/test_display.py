@@ -16,16 +16,18 @@ import luma.oled.device
 import pytest
 import trio
 import trio.testing
+from msgspec import structs
 from PIL import Image
 
-from laned.config import DisplayConfig
+from laned.config_display import DisplayConfig
 from laned.display import TICK_SECONDS, Display
 from laned.drawing import draw
 from laned.lane.screen import Screen
 from laned.offload import Offload, WorkerThread, in_line
+from laned.oled import MODELS
 
 VIRTUAL = DisplayConfig(driver="virtual")
-FAKE = DisplayConfig(driver="fake")
+FAKE = DisplayConfig(driver="ssd1325")
 WELCOME = Screen(lines=("Welcome",))
 PIN = Screen(lines=("Enter PIN: *",), amount="38.00 SEK", abort="Cancel")
 FAREWELL = Screen(lines=("Out of service",))
@@ -39,11 +41,11 @@ class FakePanel:
     mode = "1"
     opened: int
     fails: Callable[[int], Exception | None]
-    contrasts: list[int]
+    lights: list[int | str]
     shown: list[Any]
 
-    def __init__(self, bus: Any, width: int, height: int, rotate: int) -> None:
-        del bus, width, height, rotate
+    def __init__(self, bus: Any, width: int, height: int, rotate: int, mode: str) -> None:
+        del bus, width, height, rotate, mode
         luma.core.device.atexit.register(lambda: self)
         FakePanel.opened += 1
         self._try()
@@ -58,7 +60,13 @@ class FakePanel:
         FakePanel.shown.append(image)
 
     def contrast(self, level: int) -> None:
-        FakePanel.contrasts.append(level)
+        FakePanel.lights.append(level)
+
+    def hide(self) -> None:
+        FakePanel.lights.append("off")
+
+    def show(self) -> None:
+        FakePanel.lights.append("on")
 
 
 @pytest.fixture
@@ -66,9 +74,8 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakePanel]:
     FakePanel.opened = 0
     FakePanel.fails = lambda _: None
     FakePanel.shown = []
-    FakePanel.contrasts = []
-    monkeypatch.setattr(luma.oled.device, "fake", FakePanel, raising=False)
-    monkeypatch.setattr(luma.oled.device, "__all__", [*luma.oled.device.__all__, "fake"])
+    FakePanel.lights = []
+    monkeypatch.setattr(luma.oled.device, "ssd1325", FakePanel)
     monkeypatch.setattr(
         luma.core.interface.serial, "i2c", lambda **_: luma.core.interface.serial.noop()
     )
@@ -149,14 +156,76 @@ async def test_scrolls_with_time_and_else_rests(
     await rig.show(LONG)
     await trio.sleep(2.5 * TICK_SECONDS)
     assert rig.frames == [draw(LONG, (128, 64), tick) for tick in range(3)]
-    await rig.show(WELCOME)
+    await rig.show(PIN)
     count = len(rig.frames)
     statistics = trio.lowlevel.current_statistics
     assert statistics().seconds_to_next_deadline == float("inf")
-    await trio.sleep(3600)
+    await trio.sleep(86_400)
     assert len(rig.frames) == count
     await rig.show(LONG)
     assert rig.frames[-1] == draw(LONG, (128, 64), 0)
+
+
+async def test_spared_at_rest_and_awake_at_the_first_event(
+    nursery: trio.Nursery, autojump_clock: object, fake: type[FakePanel]
+) -> None:
+    care = {"dim_after": 60.0, "dim_contrast": 9, "shift_every": 600.0, "off_after": 1500.0}
+    rig = Rig(structs.replace(FAKE, **care), nursery)
+    size = (128, 64)
+    await rig.show(WELCOME)
+    assert (fake.shown, fake.lights) == ([draw(WELCOME, size)], [])
+    await trio.sleep(61)
+    assert (len(fake.shown), fake.lights) == (1, [9])
+    # Each move is sent to a panel that is initialised again: one that lost its supply comes back.
+    await trio.sleep(1200)
+    assert fake.shown == [draw(WELCOME, size, 0, place) for place in range(3)]
+    assert (fake.opened, fake.lights) == (3, [9, 9, 9])
+    await trio.sleep(300)
+    assert (len(fake.shown), fake.lights[3:]) == (3, ["off"])
+    assert rig.display.frame == Image.new("1", size)
+    # Off, it costs nothing at all.
+    assert trio.lowlevel.current_statistics().seconds_to_next_deadline == float("inf")
+    # A press that changes nothing on the screen is an event as well.
+    rig.display.wake()
+    await trio.testing.wait_all_tasks_blocked()
+    assert (len(fake.shown), fake.lights[4:]) == (3, [0x7F, "on"])
+    assert rig.display.frame == draw(WELCOME, size, 0, 2)
+    await trio.sleep(70)
+    await rig.show(PIN)
+    assert fake.lights[6:] == [9, 0x7F]
+    assert fake.shown[3:] == [draw(PIN, size, 0, 2)]
+
+
+async def test_a_long_text_at_rest_steps_on_until_the_panel_is_off(
+    nursery: trio.Nursery, autojump_clock: object
+) -> None:
+    rig = Rig(VIRTUAL, nursery)
+    await rig.show(LONG)
+    await trio.sleep(3590)
+    assert len(rig.frames) > 2000
+    await trio.sleep(20)
+    assert trio.lowlevel.current_statistics().seconds_to_next_deadline == float("inf")
+
+
+async def test_whoever_is_asked_is_not_left_in_the_dark(
+    nursery: trio.Nursery, autojump_clock: object, fake: type[FakePanel]
+) -> None:
+    rig = Rig(FAKE, nursery)
+    for screen in (PIN, Screen(lines=("Pay?",), confirm="Pay")):
+        await rig.show(screen)
+        await trio.sleep(86_400)
+    assert (len(fake.shown), fake.lights) == (2, [])
+
+
+async def test_never_spared_when_the_configuration_says_so(
+    nursery: trio.Nursery, autojump_clock: object, fake: type[FakePanel]
+) -> None:
+    never = structs.replace(FAKE, dim_after=0.0, shift_every=0.0, off_after=0.0)
+    rig = Rig(never, nursery)
+    await rig.show(WELCOME)
+    assert trio.lowlevel.current_statistics().seconds_to_next_deadline == float("inf")
+    await rig.stop()
+    assert (len(fake.shown), fake.lights) == (2, [])
 
 
 @pytest.mark.parametrize(
@@ -213,11 +282,16 @@ async def test_unplugged_panel_gets_its_frame_again(
     assert [state for _, state in rig.reports] == ["ok", "failing", "ok"]
 
 
-async def test_unknown_driver_and_missing_bus_are_reported(
-    nursery: trio.Nursery, autojump_clock: object, caplog: pytest.LogCaptureFixture
+async def test_older_luma_and_missing_bus_are_reported(
+    nursery: trio.Nursery,
+    autojump_clock: object,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    older = [name for name in luma.oled.device.__all__ if name != "ssd1363"]
+    monkeypatch.setattr(luma.oled.device, "__all__", older)
     for config, words in [
-        (DisplayConfig(driver="ssd9999"), "luma.oled has no 'ssd9999'"),
+        (DisplayConfig(driver="ssd1363"), "luma.oled has no 'ssd1363'"),
         (DisplayConfig(driver="ssd1306", port=250), "I2C device not found: /dev/i2c-250"),
     ]:
         rig = Rig(config, nursery)
@@ -236,6 +310,8 @@ async def test_farewell_stays(
     await rig.show(WELCOME)
     await rig.stop()
     assert fake.shown[-1] == draw(FAREWELL, (128, 64)) == rig.display.frame
+    # It may stand for weeks.
+    assert fake.lights == [8]
 
 
 async def test_farewell_to_a_dead_panel_is_no_error(
@@ -294,23 +370,22 @@ async def test_png_pixel_for_pixel(nursery: trio.Nursery, autojump_clock: object
 async def test_contrast_is_set_when_asked_for(
     nursery: trio.Nursery, autojump_clock: object, fake: type[FakePanel]
 ) -> None:
-    rig = Rig(DisplayConfig(driver="fake", contrast=40), nursery)
+    rig = Rig(structs.replace(FAKE, contrast=40), nursery)
     await rig.show(WELCOME)
-    assert fake.contrasts == [40]
+    assert fake.lights == [40]
     plain = Rig(FAKE, nursery)
     await plain.show(WELCOME)
-    assert fake.contrasts == [40]
+    assert fake.lights == [40]
 
 
 @pytest.mark.parametrize(
-    ("driver", "size"),
-    [("ssd1306", (128, 64)), ("ssd1306", (128, 32)), ("sh1106", (128, 64)), ("ssd1322", (256, 64))],
+    ("driver", "size"), [(name, size) for name, model in MODELS.items() for size in model.sizes]
 )
 async def test_real_drivers_take_the_frame(
     nursery: trio.Nursery,
     autojump_clock: object,
     fake: type[FakePanel],
-    driver: str,
+    driver: Any,
     size: tuple[int, int],
 ) -> None:
     hooks = atexit._ncallbacks()

@@ -3,15 +3,20 @@
 import os
 import string
 import time
+from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from PIL import Image, ImageChops
 
-from laned.drawing import Box, draw, paint, scrolls
+from laned.config_display import DisplayConfig
+from laned.drawing import PLACES, Box, area, draw, paint, scrolls
 from laned.icons import MARKS
 from laned.lane.screen import Icon, Screen
-from laned.typeface import MAX_CHARACTERS, NO_BREAK, clean, fit, font
+from laned.lane.texts import TEXTS, Text
+from laned.typeface import MAX_CHARACTERS, NO_BREAK, PIN_LENGTHS, RESERVED, clean, fit, font
 
 GOLDEN = Path(__file__).parent / "golden"
 # Set it to draw the pictures anew; then look at each before it is kept.
@@ -22,25 +27,47 @@ LONG = (
     "Kortet kunde inte läsas. Försök igen med chip, eller tala med personalen om du behöver "
     "hjälp med att betala ditt köp."
 )
+AMOUNT, SV_AMOUNT = "38.00 SEK", "38,00 SEK"
+EN, SV, FI = TEXTS["en"], TEXTS["sv"], TEXTS["fi"]
+
+
+def own(words: Mapping[Text, str], text: Text, icon: Icon = Icon.NONE, amount: str = "") -> Screen:
+    return Screen(lines=(words[text],), icon=icon, amount=amount)
+
+
+def asked(words: Mapping[Text, str], text: Text, confirm: Text, abort: Text, **more: Any) -> Screen:
+    return Screen(lines=(words[text],), confirm=words[confirm], abort=words[abort], **more)
+
+
+def at_terminal(text: str, **more: Any) -> Screen:
+    return Screen(
+        lines=(text,), **({"amount": AMOUNT, "abort": "Cancel", "icon": Icon.CARD} | more)
+    )
+
+
 SCREENS = {
-    "welcome": Screen(lines=("Welcome",)),
-    "present-card": Screen(
-        lines=("Present card",), amount="38.00 SEK", abort="Cancel", icon=Icon.CARD
+    "welcome": own(EN, "welcome"),
+    "please-wait": own(EN, "please_wait", Icon.WAIT),
+    "offline": own(EN, "offline", Icon.OFFLINE),
+    "offline-sv": own(SV, "offline", Icon.OFFLINE),
+    "closed": own(EN, "closed", Icon.OFFLINE),
+    "maintenance": own(EN, "maintenance", Icon.WAIT),
+    "out-of-service": own(EN, "out_of_service", Icon.WARNING),
+    "checking": own(EN, "checking", Icon.WARNING),
+    "checking-sv": own(SV, "checking", Icon.WARNING, SV_AMOUNT),
+    "pay": asked(EN, "pay_question", "start", "cancel", amount=AMOUNT),
+    "pay-fi": asked(FI, "pay_question", "start", "cancel", amount=SV_AMOUNT),
+    "refund-sv": asked(SV, "refund_question", "start_refund", "cancel", amount="-" + SV_AMOUNT),
+    "signature": asked(
+        EN, "signature_question", "approve", "decline", amount=AMOUNT, icon=Icon.SIGNATURE
     ),
-    "pin": Screen(lines=("Enter PIN: ***",), amount="38.00 SEK", abort="Cancel"),
-    "approved": Screen(lines=("Approved",), amount="38.00 SEK"),
-    "pay": Screen(lines=("Pay 38.00 SEK?",), confirm="Pay", abort="Cancel"),
-    "signature": Screen(
-        lines=("Signature OK?",),
-        amount="38.00 SEK",
-        confirm="Approve",
-        abort="Decline",
-        icon=Icon.SIGNATURE,
-    ),
-    "offline": Screen(lines=("Offline", "Please wait"), icon=Icon.OFFLINE),
-    "checking": Screen(lines=("Checking last payment",), icon=Icon.WAIT),
-    "checking-sv": Screen(lines=("Kontrollerar senaste betalningen",), icon=Icon.WAIT),
-    "out-of-service": Screen(lines=("Out of service",), icon=Icon.WARNING),
+    "see-terminal": at_terminal(EN["see_terminal"]),
+    "present-card": at_terminal("Present card"),
+    "pin": at_terminal("Enter PIN: ***"),
+    "authorizing": at_terminal("Authorizing"),
+    "approved": at_terminal("Approved", abort="", icon=Icon.NONE),
+    "thanks": at_terminal("Tack! Ta ditt kort.", abort="", icon=Icon.CHECK),
+    "declined": at_terminal("Declined", abort="", icon=Icon.CROSS),
     "long": Screen(lines=(LONG,), amount="1 234.50 SEK", abort="Avbryt"),
     "long-labels": Screen(
         lines=("Hyväksytkö allekirjoituksen?",),
@@ -65,8 +92,9 @@ HOSTILE = (
 
 def _named() -> list[tuple[str, tuple[int, int], int]]:
     wanted = [(name, size, 0) for name in SCREENS for size in SIZES]
-    low = [(name, (96, 16), tick) for name in ("pay", "present-card") for tick in (1, 2)]
-    return [*wanted, *low, ("long", (128, 64), 2), ("signature", (128, 32), 1)]
+    low = [(name, (96, 16), 1) for name in ("pay", "present-card")]
+    more = [("present-card", (96, 16), 2), ("long", (128, 64), 2), ("signature", (128, 32), 1)]
+    return [*wanted, *low, *more]
 
 
 @pytest.mark.parametrize(("name", "size", "tick"), _named())
@@ -89,16 +117,56 @@ def test_no_picture_without_its_test() -> None:
 @pytest.mark.parametrize("size", [*SIZES, (64, 48), (64, 128)])
 @pytest.mark.parametrize("screen", [*SCREENS.values(), *HOSTILE])
 def test_nothing_is_cut_at_the_edge(screen: Screen, size: tuple[int, int]) -> None:
-    """Drawn in the middle of a larger picture, all of it stays inside its box."""
+    """Drawn in the middle of a larger picture, all of it stays inside its box, wherever that is."""
     margin = 40
     larger = (size[0] + 2 * margin, size[1] + 2 * margin)
     for tick in range(4):
+        place = tick * 2
+        box = area(size, place)
         image = Image.new("1", larger)
-        paint(image, screen, Box(margin, margin, *size), tick)
+        paint(image, screen, Box(margin + box.x, margin + box.y, box.width, box.height), tick)
         inside = image.crop((margin, margin, margin + size[0], margin + size[1]))
-        assert ImageChops.logical_xor(inside, draw(screen, size, tick)).getbbox() is None
+        assert ImageChops.logical_xor(inside, draw(screen, size, tick, place)).getbbox() is None
         image.paste(0, (margin, margin, margin + size[0], margin + size[1]))
         assert image.getbbox() is None
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_moves_to_every_place_and_looks_the_same(size: tuple[int, int]) -> None:
+    boxes = [area(size, place) for place in range(len(PLACES))]
+    assert len({(box.x, box.y) for box in boxes}) == (len(PLACES) if size[1] >= 24 else 3)
+    pictures = [
+        draw(SCREENS["pin"], size, 0, place).crop((box.x, box.y, box.right, box.y + box.height))
+        for place, box in enumerate(boxes)
+    ]
+    assert all(picture == pictures[0] for picture in pictures)
+    assert all(0 <= box.x <= size[0] - box.width and box.y <= size[1] - box.height for box in boxes)
+    # No step is wider than a pixel, so that nobody notices.
+    for box, following in pairwise([*boxes, boxes[0]]):
+        assert max(abs(box.x - following.x), abs(box.y - following.y)) <= 2
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("text", ["Enter PIN: ", "Ange PIN-kod: ", "Slå din kode, takk: "])
+def test_a_line_stands_still_while_the_pin_is_typed(text: str, size: tuple[int, int]) -> None:
+    """Each star is added to the picture, and nothing else of it changes."""
+    frames = [draw(at_terminal(text + "*" * stars), size) for stars in range(1, 5)]
+    for before, after in pairwise(frames):
+        changed = ImageChops.logical_xor(before, after)
+        assert ImageChops.logical_and(changed, before).getbbox() is None
+        added = changed.getbbox()
+        if size != (96, 16):
+            assert added is not None
+            assert added[2] - added[0] < 14
+
+
+def test_stars_stay_with_the_words_before_them() -> None:
+    for stars in range(1, 13):
+        (line,) = clean([f"Enter PIN: {'*' * stars}"])
+        assert line.replace(RESERVED, "") == f"Enter PIN:{NO_BREAK}{'*' * stars}"
+        assert len(line) - len("Enter PIN:") - 1 in PIN_LENGTHS
+    assert clean(["Enter PIN: " + "*" * 13]) == ("Enter PIN: " + "*" * 13,)
+    assert clean(["2 * 3", "****"]) == ("2 * 3", "****")
 
 
 @pytest.mark.parametrize("name", SCREENS)
@@ -170,12 +238,14 @@ def test_an_amount_and_its_currency_stay_together() -> None:
 def test_every_icon_has_its_sign_and_differs() -> None:
     pictures = {draw(Screen(lines=(), icon=icon), (32, 32)).tobytes() for icon in Icon}
     assert len(pictures) == len(Icon)
-    assert set(MARKS) == {icon.value for icon in Icon if icon} | {"cross", "check"}
+    assert set(MARKS) == {icon.value for icon in Icon if icon}
+    given = get_args(get_type_hints(DisplayConfig)["icons"])[1]
+    assert set(get_args(given)) == set(MARKS)
 
 
 def test_buttons_are_seen_on_a_panel_too_low_for_both() -> None:
     screen = SCREENS["pay"]
-    bare = Screen(lines=screen.lines)
+    bare = Screen(lines=("Pay? 38.00 SEK",))
     frames = [draw(screen, (96, 16), tick) for tick in range(2)]
     assert frames[0] == draw(bare, (96, 16))
     assert frames[1] != frames[0]

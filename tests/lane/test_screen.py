@@ -127,6 +127,28 @@ def test_the_terminals_text_comes_without_its_code_and_with_all_its_lines() -> N
     assert (display.lines, display.code, display.source) == (("One", "", "Two"), 7, "terminal")
 
 
+def test_a_text_and_a_sign_of_ones_own_stand_in_for_a_text_id_on_the_display_only() -> None:
+    config = english()
+    display = replace(config.display, texts={9202: "Tack!\nTa kortet"}, icons={9202: "check"})
+    lane = lanes.paying(replace(config, display=display))
+    lane.do(lanes.shows("Approved", 9202))
+    assert screen(lane.state).lines == ("Tack!", "Ta kortet")
+    assert screen(lane.state).icon is Icon.CHECK
+    assert shown(lane) == (("Approved",), "terminal")
+    lane.do(lanes.shows("Declined", 9203))
+    assert screen(lane.state).lines == ("Declined",)
+    assert screen(lane.state).icon is Icon.CARD
+    # laned's own words and a question to a person are not the terminal's text.
+    lane.do(lanes.shows("Approved", 9202), ev.StopAsked())
+    assert screen(lane.state).lines == ("Out of service",)
+    assert screen(lane.state).icon is Icon.WARNING
+
+
+def test_the_confirm_button_of_a_refund_does_not_say_pay() -> None:
+    assert screen(refund_pending(english()).state).confirm == "OK"
+    assert screen(lanes.pending(english()).state).confirm == "Pay"
+
+
 @pytest.mark.parametrize("make", [lanes.paying, lanes.unknown, lanes.relogin])
 def test_an_open_signature_prompt_is_shown_with_the_terminals_words(make: lanes.Make) -> None:
     lane = make(english(signature="button"))
