@@ -45,6 +45,7 @@ from laned.serve import Limits, serve
 from laned.service import notify, passed_sockets
 from laned.terminal import TerminalClient
 from laned.till.api import TillAPI
+from laned.watchdog import report
 
 log = logging.getLogger("laned.daemon")
 
@@ -330,6 +331,7 @@ async def run(path: Path, environ: MutableMapping[str, str]) -> None:
                 runners.append(lane.runner)
                 log.info("lane %s is served on %s", config.lane.name, config.till.socket)
                 notify("READY=1", environ)
+                nursery.start_soon(report, lane.runner, environ)
 
             passed = passed_sockets(environ)
             await serve_lane(config, journal, stop=stop, passed=passed, on_ready=ready)

@@ -125,6 +125,7 @@ class Runner:
         self._asking: set[_Inquiry] = set()
         self._waiters: set[_Waiter[Any]] = set()
         self._published = trio.Event()
+        self._moved_on = trio.Event()  # set, and made new, whenever the lane's task has got on
         self._last_id = life * NEWS_PER_LIFE
         self._first_id = self._last_id + 1
         self._history: deque[Told] = deque(maxlen=HISTORY)
@@ -144,6 +145,7 @@ class Runner:
         finally:
             self.stopped.set()
             self._published.set()
+            self._moved_on.set()
             self._events.close()
             for inquiry in self._asking:
                 inquiry.done.set()  # unhandled: LaneStopped
@@ -155,6 +157,11 @@ class Runner:
             inquiry = await self._events.receive()
         inquiry.handled = await self._handle(inquiry.event, nursery)
         inquiry.done.set()
+        self._move_on()
+
+    def _move_on(self) -> None:
+        moved_on, self._moved_on = self._moved_on, trio.Event()
+        moved_on.set()
 
     async def _handle(self, event: ev.Event, nursery: trio.Nursery) -> Handled:
         try:
@@ -254,6 +261,7 @@ class Runner:
                 if trio.current_time() >= give_up_at:
                     raise
                 log.error("an outcome cannot be recorded yet: %s", error)
+                self._move_on()  # it is not stuck: it gives up by itself
                 await self._offload(self._journal.release_ballast)
                 await trio.sleep(WRITE_AGAIN)
             else:
@@ -318,6 +326,20 @@ class Runner:
             pass  # the lane has stopped
 
     # -- For those who watch
+
+    async def pulse(self) -> None:
+        """Return when the lane's task has got on with its work, and the journal's thread is free.
+
+        That is an event handled (for want of another, one that changes nothing), or a try to record
+        an outcome on a full disk. Raises LaneStopped.
+        """
+        moved_on = self._moved_on
+        try:
+            await self._inbox.send(_Inquiry(ev.TimePassed()))
+        except trio.BrokenResourceError:
+            raise LaneStopped from None
+        await moved_on.wait()
+        await self._offload(_nothing)
 
     def _publish(self, before: LaneState, event: ev.Event | None) -> None:
         for item in news(before, event, self.state):
@@ -389,6 +411,10 @@ class Runner:
     def _since(self, after: int) -> list[Told]:
         missing = min(self._last_id - after, len(self._history))
         return [self._history[-n] for n in range(missing, 0, -1)]
+
+
+def _nothing() -> None:
+    pass
 
 
 def _log(item: News) -> None:
