@@ -36,8 +36,10 @@ from laned.lane import events as ev
 from laned.lane.maintenance import IDLE_BEFORE
 from laned.lane.screen import farewell, screen
 from laned.lane.start import start
+from laned.lanelog import LaneLog
 from laned.listen import Listener, from_fd, listen_tcp, listen_unix
 from laned.liveness import Probe
+from laned.logs import log_for_daemon
 from laned.offload import Offload, WorkerThread
 from laned.reload import reloaded
 from laned.runner import LaneStopped, Runner, Terminal, real_moment
@@ -130,6 +132,7 @@ async def assemble(
         offload=journal_offload,
         terminal=terminal,
         moment=moment,
+        observers=(LaneLog(),),
     )
     display = Display(config.display, display_offload, on_frame=on_frame)
     buttons = Buttons(config.buttons)
@@ -315,6 +318,7 @@ async def run(path: Path, environ: MutableMapping[str, str]) -> None:
     Raises ConfigError, StartError or JournalError, with a line for what hinders.
     """
     config = load(path, environ)
+    log_for_daemon(config.lane.name, environ)
     journal = open_journal(config)
     try:
         async with trio.open_nursery() as nursery:
