@@ -40,6 +40,7 @@ from laned.lanelog import LaneLog
 from laned.listen import Listener, from_fd, listen_tcp, listen_unix
 from laned.liveness import Probe
 from laned.logs import log_for_daemon
+from laned.metrics import Metrics
 from laned.offload import Offload, WorkerThread
 from laned.reload import reloaded
 from laned.runner import LaneStopped, Runner, Terminal, real_moment
@@ -125,6 +126,7 @@ async def assemble(
     without a payment before the terminal's own wish for maintenance is granted.
     """
     past = await journal_offload(journal.past)
+    metrics = Metrics()
     runner = Runner(
         start(config, past, moment(), idle_before=idle_before),
         life=journal.life,
@@ -132,7 +134,7 @@ async def assemble(
         offload=journal_offload,
         terminal=terminal,
         moment=moment,
-        observers=(LaneLog(),),
+        observers=(LaneLog(), metrics),
     )
     display = Display(config.display, display_offload, on_frame=on_frame)
     buttons = Buttons(config.buttons)
@@ -173,11 +175,13 @@ async def assemble(
             offload=journal_offload,
             panel=display,
             buttons=buttons,
+            metrics=metrics,
             nursery=nursery,
             stop=ended,
         )
-        callback = Callback(runner)
-        task_status.started(Lane(runner, callback.app, till.app, display, buttons, ended))
+        posts = metrics.counting("terminal", Callback(runner).app)
+        asks = metrics.counting("till", till.app)
+        task_status.started(Lane(runner, posts, asks, display, buttons, ended))
         await runner.stopped.wait()
         ended.set()
         nursery.cancel_scope.cancel()

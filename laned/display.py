@@ -119,7 +119,8 @@ class Display:
     """Keeps the panel showing the newest screen.
 
     `frame` is the newest picture that the panel took (None before the first, and with driver
-    "none"); `on_frame`, if set, is called with each one.
+    "none"), `frames` how many it took, `errors` how often it took none; `on_frame`, if set, is
+    called with each one.
     """
 
     def __init__(
@@ -132,6 +133,8 @@ class Display:
         upright = config.rotate % 2 == 0
         self.size = (config.width, config.height) if upright else (config.height, config.width)
         self.frame: Image | None = None
+        self.frames = 0
+        self.errors = 0
         self.on_frame = on_frame
         self._driver = config.driver
         self._panel = Panel(config)
@@ -203,6 +206,7 @@ class Display:
             try:
                 goes_on = await self._show(screen, tick)
             except PanelError as error:
+                self.errors += 1
                 if retry == FIRST_RETRY_SECONDS:
                     log.warning("display: %s: %s; trying again", self._driver, error)
                 self._tell(report, "failing")
@@ -222,6 +226,7 @@ class Display:
         frame, goes_on = await self._offload(lambda: self._update(screen, tick))
         if frame is not None:
             self.frame = frame
+            self.frames += 1
             if self.on_frame is not None:
                 self.on_frame(frame)
         return goes_on
