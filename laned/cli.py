@@ -152,9 +152,7 @@ def _run(options: argparse.Namespace) -> int:
     from laned.config import ConfigError
     from laned.daemon import StartError, run
     from laned.journal import JournalError
-    from laned.logs import log_to_stderr
 
-    log_to_stderr()
     try:
         return exits.of(lambda: trio.run(run, options.config, os.environ), StartError, JournalError)
     except ConfigError as error:

@@ -36,8 +36,11 @@ from laned.lane import events as ev
 from laned.lane.maintenance import IDLE_BEFORE
 from laned.lane.screen import farewell, screen
 from laned.lane.start import start
+from laned.lanelog import LaneLog
 from laned.listen import Listener, from_fd, listen_tcp, listen_unix
 from laned.liveness import Probe
+from laned.logs import log_for_daemon
+from laned.metrics import Metrics
 from laned.offload import Offload, WorkerThread
 from laned.reload import reloaded
 from laned.runner import LaneStopped, Runner, Terminal, real_moment
@@ -45,6 +48,7 @@ from laned.serve import Limits, serve
 from laned.service import notify, passed_sockets
 from laned.terminal import TerminalClient
 from laned.till.api import TillAPI
+from laned.watchdog import report
 
 log = logging.getLogger("laned.daemon")
 
@@ -122,6 +126,7 @@ async def assemble(
     without a payment before the terminal's own wish for maintenance is granted.
     """
     past = await journal_offload(journal.past)
+    metrics = Metrics()
     runner = Runner(
         start(config, past, moment(), idle_before=idle_before),
         life=journal.life,
@@ -129,6 +134,7 @@ async def assemble(
         offload=journal_offload,
         terminal=terminal,
         moment=moment,
+        observers=(LaneLog(), metrics),
     )
     display = Display(config.display, display_offload, on_frame=on_frame)
     buttons = Buttons(config.buttons)
@@ -170,11 +176,13 @@ async def assemble(
             offload=journal_offload,
             panel=display,
             buttons=buttons,
+            metrics=metrics,
             nursery=nursery,
             stop=ended,
         )
-        callback = Callback(runner)
-        task_status.started(Lane(runner, callback.app, till.app, display, buttons, ended))
+        posts = metrics.counting("terminal", Callback(runner).app)
+        asks = metrics.counting("till", till.app)
+        task_status.started(Lane(runner, posts, asks, display, buttons, ended))
         await runner.stopped.wait()
         ended.set()
         nursery.cancel_scope.cancel()
@@ -315,6 +323,7 @@ async def run(path: Path, environ: MutableMapping[str, str]) -> None:
     Raises ConfigError, StartError or JournalError, with a line for what hinders.
     """
     config = load(path, environ)
+    log_for_daemon(config.lane.name, environ)
     journal = open_journal(config)
     try:
         async with trio.open_nursery() as nursery:
@@ -331,6 +340,7 @@ async def run(path: Path, environ: MutableMapping[str, str]) -> None:
                 runners.append(lane.runner)
                 log.info("lane %s is served on %s", config.lane.name, config.till.socket)
                 notify("READY=1", environ)
+                nursery.start_soon(report, lane.runner, environ)
 
             passed = passed_sockets(environ)
             await serve_lane(config, journal, stop=stop, passed=passed, on_ready=ready)

@@ -37,7 +37,8 @@ class Display:
     """Keeps the panel showing the newest screen.
 
     `frame` is the newest picture that the panel took, black while it is switched off (None before
-    the first, and with driver "none"); `on_frame`, if set, is called with each one.
+    the first, and with driver "none"), `frames` how many it took, `errors` how often it took none;
+    `on_frame`, if set, is called with each one.
     """
 
     def __init__(
@@ -49,6 +50,8 @@ class Display:
     ) -> None:
         self.size = config.size
         self.frame: Image | None = None
+        self.frames = 0
+        self.errors = 0
         self.on_frame = on_frame
         self._config = config
         self._panel = Panel(config)
@@ -132,6 +135,7 @@ class Display:
             try:
                 goes_on = await self._show(screen, tick, due.light, afresh=moved)
             except PanelError as error:
+                self.errors += 1
                 if retry == FIRST_RETRY_SECONDS:
                     log.warning("display: %s: %s; trying again", self._config.driver, error)
                 self._tell(report, "failing")
@@ -156,6 +160,7 @@ class Display:
         )
         if frame != self.frame:
             self.frame = frame
+            self.frames += 1
             if self.on_frame is not None:
                 self.on_frame(frame)
         return goes_on

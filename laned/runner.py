@@ -10,7 +10,7 @@ import math
 import secrets
 import string
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -26,7 +26,6 @@ from laned.lane.effects import Entry, Record, Send
 from laned.lane.machine import handle
 from laned.lane.news import News, news
 from laned.lane.payment import Payment
-from laned.lane.replies import SHOUTED
 from laned.lane.state import LaneState, Phase
 from laned.lane.turn import Refusal, Step
 from laned.nexo import messages as m
@@ -72,6 +71,23 @@ class Told(Struct, frozen=True):
     news: News
 
 
+class Published(Struct, frozen=True):
+    """One step of the lane: it is on disk, and the till can hear of it.
+
+    `event` is None for the first step of a life, `recording` the seconds that the journal took, if
+    there was something to record.
+    """
+
+    before: LaneState
+    event: ev.Event | None
+    after: LaneState
+    news: tuple[News, ...]
+    recording: float | None
+
+
+Observer = Callable[[Published], None]
+"""Looks at every step, and keeps nobody waiting: the log, the metrics."""
+
 _clock = Clock()
 
 
@@ -113,6 +129,7 @@ class Runner:
         offload: Offload,
         terminal: Terminal,
         moment: Callable[[], ev.Moment] = real_moment,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.state = first.state
         self._first = first
@@ -120,11 +137,13 @@ class Runner:
         self._offload = offload
         self._terminal = terminal
         self._moment = moment
+        self._observers = observers
         self._inbox, self._events = trio.open_memory_channel[_Inquiry](INBOX)
         self._attempt = ("", trio.CancelScope())  # the newest attempt's ServiceID and exchange
         self._asking: set[_Inquiry] = set()
         self._waiters: set[_Waiter[Any]] = set()
         self._published = trio.Event()
+        self._moved_on = trio.Event()  # set, and made new, whenever the lane's task has got on
         self._last_id = life * NEWS_PER_LIFE
         self._first_id = self._last_id + 1
         self._history: deque[Told] = deque(maxlen=HISTORY)
@@ -144,6 +163,7 @@ class Runner:
         finally:
             self.stopped.set()
             self._published.set()
+            self._moved_on.set()
             self._events.close()
             for inquiry in self._asking:
                 inquiry.done.set()  # unhandled: LaneStopped
@@ -155,6 +175,11 @@ class Runner:
             inquiry = await self._events.receive()
         inquiry.handled = await self._handle(inquiry.event, nursery)
         inquiry.done.set()
+        self._move_on()
+
+    def _move_on(self) -> None:
+        moved_on, self._moved_on = self._moved_on, trio.Event()
+        moved_on.set()
 
     async def _handle(self, event: ev.Event, nursery: trio.Nursery) -> Handled:
         try:
@@ -231,12 +256,14 @@ class Runner:
 
     async def _carry_out(self, step: Step, event: ev.Event | None, nursery: trio.Nursery) -> None:
         entries = [effect.entry for effect in step.effects if isinstance(effect, Record)]
+        began = trio.current_time()
         if entries and isinstance(event, _NEW):
             await self._offload(lambda: self._journal.write(entries))
         elif entries:
             await self._write_patiently(entries)
+        recording = trio.current_time() - began if entries else None
         before, self.state = self.state, step.state
-        self._publish(before, event)
+        self._publish(before, event, recording)
         self._hang_up()
         for effect in step.effects:
             if isinstance(effect, Send):
@@ -248,16 +275,24 @@ class Runner:
         Nobody is told of it meanwhile, and the daemon ends then: the next start asks (rule 13).
         """
         give_up_at = trio.current_time() + WRITE_FOR
+        said = ""
+        payment = self.state.payment
+        about = {"event": "journal", "payment": payment.id if payment is not None else None}
         while True:
             try:
                 await self._offload(lambda: self._journal.write(entries))
             except JournalError as error:
                 if trio.current_time() >= give_up_at:
                     raise
-                log.error("an outcome cannot be recorded yet: %s", error)
+                if str(error) != said:  # not for every try
+                    said = str(error)
+                    log.error("an outcome cannot be recorded yet: %s", error, extra=about)
+                self._move_on()  # it is not stuck: it gives up by itself
                 await self._offload(self._journal.release_ballast)
                 await trio.sleep(WRITE_AGAIN)
             else:
+                if said:
+                    log.warning("the outcome is recorded now", extra=about)
                 return
 
     async def _send(self, send: Send) -> None:
@@ -326,11 +361,25 @@ class Runner:
 
     # -- For those who watch
 
-    def _publish(self, before: LaneState, event: ev.Event | None) -> None:
-        for item in news(before, event, self.state):
+    async def pulse(self) -> None:
+        """Return when the lane's task has got on with its work, and the journal's thread is free.
+
+        That is an event handled (for want of another, one that changes nothing), or a try to record
+        an outcome on a full disk. Raises LaneStopped.
+        """
+        moved_on = self._moved_on
+        try:
+            await self._inbox.send(_Inquiry(ev.TimePassed()))
+        except trio.BrokenResourceError:
+            raise LaneStopped from None
+        await moved_on.wait()
+        await self._offload(_nothing)
+
+    def _publish(self, before: LaneState, event: ev.Event | None, recording: float | None) -> None:
+        told = tuple(news(before, event, self.state))
+        for item in told:
             self._last_id += 1
             self._history.append(Told(self._last_id, item))
-            _log(item)
         for waiter in list(self._waiters):
             waiter.found = waiter.view(self.state)
             if waiter.found is not None:
@@ -338,6 +387,8 @@ class Runner:
                 waiter.done.set()
         published, self._published = self._published, trio.Event()
         published.set()
+        for observe in self._observers:
+            observe(Published(before, event, self.state, told, recording))
 
     async def until(self, view: Callable[[LaneState], T | None]) -> T:
         """Wait until `view` gives something; it is looked at for every published state."""
@@ -398,29 +449,5 @@ class Runner:
         return [self._history[-n] for n in range(missing, 0, -1)]
 
 
-def _log(item: News) -> None:
-    """One line for what a person may want to know later; never what a display or receipt shows."""
-    match item.data:
-        case Payment() as payment:
-            error = f" {payment.error.condition} {payment.error.message}" if payment.error else ""
-            level = logging.WARNING if payment.state == "unknown" else logging.INFO
-            if payment.error is not None and payment.error.condition in SHOUTED:
-                level = logging.ERROR
-            log.log(
-                level,
-                "payment %s %s %s %s%s",
-                payment.id,
-                payment.amount,
-                payment.currency,
-                payment.state,
-                error,
-            )
-        case data if item.name == "session":
-            log.info("session %s %s", data.state, data.reason)
-        case data if item.name in ("hardware", "journal", "button", "card", "terminal"):
-            log.info("%s %s", item.name, " ".join(str(v) for v in msgspec.structs.astuple(data)))
-        case data if item.name == "prompt":
-            answer, by = getattr(data, "answer", None), getattr(data, "by", "")
-            log.info("prompt %s %s %s", data.id, data.kind, f"{answer} by {by}" if by else "open")
-        case _:
-            pass
+def _nothing() -> None:
+    pass

@@ -40,13 +40,34 @@ RETRY_AFTER: Final = b"5"  # seconds; a session that is missing is tried for mor
 NOBODY: Final = 65534  # uid of a caller that the socket does not name
 PAGE: Final = 100  # payments in one answer, unless the till says otherwise
 MAX_PAGE: Final = 1000
+METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Panel(Protocol):
-    """Whoever knows what the display shows (`laned.display.Display`)."""
+    """Whoever knows what the display shows (`laned.display.Display`), and how it fares."""
+
+    frames: int
+    errors: int
 
     def png(self, scale: int) -> bytes:
         """The newest frame as a PNG, each pixel `scale` wide: LookupError without one."""
+        ...
+
+
+class Figures(Protocol):
+    """Whoever can write the lane's figures for Prometheus (`laned.metrics.Metrics`)."""
+
+    @property
+    def loaded(self) -> bool:
+        """Whether `load` was called."""
+        ...
+
+    def load(self) -> None:
+        """Get ready to; in a worker thread."""
+        ...
+
+    def text(self, state: LaneState, panel: Panel) -> bytes:
+        """Write them."""
         ...
 
 
@@ -72,6 +93,7 @@ class TillAPI:
         offload: Offload,
         panel: Panel,
         buttons: VirtualButtons,
+        metrics: Figures,
         nursery: trio.Nursery,
         stop: trio.Event,
     ) -> None:
@@ -80,6 +102,7 @@ class TillAPI:
         self._offload = offload
         self._panel = panel
         self._buttons = buttons
+        self._metrics = metrics
         self._nursery = nursery
         self._stop = stop
         self._openapi = answer(200, document(ROUTES))
@@ -100,6 +123,7 @@ class TillAPI:
             "update": self._update,
             "display": self._display,
             "press": self._press,
+            "metrics": self._the_metrics,
             "openapi": self._the_openapi,
         }
         internal = ProblemError("internal", "a fault in laned; its log says more")
@@ -196,6 +220,12 @@ class TillAPI:
         # pressed to the end, whether the till stays or not
         self._nursery.start_soon(self._buttons.press, asked.name, body.seconds)
         return answer(202, {"name": asked.name, "seconds": body.seconds})
+
+    async def _the_metrics(self, asked: Request) -> Answer:
+        if not self._metrics.loaded:
+            await self._offload(self._metrics.load)
+        content = self._metrics.text(self._runner.state, self._panel)
+        return Answer(status=200, content=content, content_type=METRICS_TYPE)
 
     async def _the_openapi(self, asked: Request) -> Answer:
         return self._openapi

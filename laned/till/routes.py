@@ -256,6 +256,14 @@ ROUTES: Final = (
         body=bodies.PressBody,
     ),
     Route(
+        name="metrics",
+        method="GET",
+        template="/metrics",
+        summary="The lane in numbers, as Prometheus reads them.",
+        answers={200: str},
+        media="text/plain",
+    ),
+    Route(
         name="openapi",
         method="GET",
         template="/v1/openapi.json",

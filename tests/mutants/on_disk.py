@@ -36,12 +36,14 @@ MUTANTS = (
             await self._offload(lambda: self._journal.write(entries))
         elif entries:
             await self._write_patiently(entries)
+        recording = trio.current_time() - began if entries else None
         before, self.state = self.state, step.state
-        self._publish(before, event)
+        self._publish(before, event, recording)
 """,
         new="""\
+        recording = None
         before, self.state = self.state, step.state
-        self._publish(before, event)
+        self._publish(before, event, recording)
         if entries and isinstance(event, _NEW):
             await self._offload(lambda: self._journal.write(entries))
         elif entries:
@@ -70,8 +72,8 @@ MUTANTS = (
     Mutant(
         name="an-outcome-is-told-before-it-is-on-disk",
         file="laned/runner.py",
-        old="            await self._write_patiently(entries)\n        before",
-        new="            nursery.start_soon(self._write_patiently, entries)\n        before",
+        old="            await self._write_patiently(entries)\n        recording",
+        new="            nursery.start_soon(self._write_patiently, entries)\n        recording",
         tests=("tests/kill/test_on_disk.py::test_on_disk_before_sent_and_before_told",),
     ),
     Mutant(

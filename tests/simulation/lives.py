@@ -135,9 +135,9 @@ class WatchedRunner(Runner):
         self._life.witness.handles(event, self.state)
         await super()._take_note(event, nursery)
 
-    def _publish(self, before: LaneState, event: ev.Event | None) -> None:
+    def _publish(self, before: LaneState, event: ev.Event | None, recording: float | None) -> None:
         self._life.point("before it is published")
-        super()._publish(before, event)
+        super()._publish(before, event, recording)
         told = self._since(self._told)
         self._told = self._last_id
         self._life.witness.told(self._life, told)

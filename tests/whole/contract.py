@@ -181,7 +181,7 @@ def undocumented(response: httpx.Response) -> Iterator[str]:
     if described is None:
         yield f"{asked}: the document has only {', '.join(operation['responses'])}"
         return
-    media = response.headers.get("content-type", "")
+    media = response.headers.get("content-type", "").partition(";")[0]
     if media not in described["content"]:
         yield f"{asked}: {media!r} is not {', '.join(described['content'])}"
     elif "json" in media and response.is_stream_consumed:
