@@ -43,8 +43,8 @@ class Screen(Struct, frozen=True, kw_only=True):
 
     @property
     def at_rest(self) -> bool:
-        """Whether nothing is asked of anybody: no button means anything."""
-        return not self.confirm and not self.abort
+        """Whether nothing is asked of anybody: no button means anything, no signature is judged."""
+        return not self.confirm and not self.abort and self.icon is not Icon.SIGNATURE
 
 
 def screen(state: LaneState) -> Screen:

@@ -22,7 +22,7 @@ from PIL import Image
 from laned.config_display import DisplayConfig
 from laned.display import TICK_SECONDS, Display
 from laned.drawing import draw
-from laned.lane.screen import Screen
+from laned.lane.screen import Icon, Screen
 from laned.offload import Offload, WorkerThread, in_line
 from laned.oled import MODELS
 
@@ -211,10 +211,11 @@ async def test_whoever_is_asked_is_not_left_in_the_dark(
     nursery: trio.Nursery, autojump_clock: object, fake: type[FakePanel]
 ) -> None:
     rig = Rig(FAKE, nursery)
-    for screen in (PIN, Screen(lines=("Pay?",), confirm="Pay")):
+    judged_at_the_till = Screen(lines=("Signature OK?",), icon=Icon.SIGNATURE)
+    for screen in (PIN, Screen(lines=("Pay?",), confirm="Pay"), judged_at_the_till):
         await rig.show(screen)
         await trio.sleep(86_400)
-    assert (len(fake.shown), fake.lights) == (2, [])
+    assert (len(fake.shown), fake.lights) == (3, [])
 
 
 async def test_never_spared_when_the_configuration_says_so(

@@ -143,7 +143,7 @@ def test_moves_to_every_place_and_looks_the_same(size: tuple[int, int]) -> None:
     assert all(0 <= box.x <= size[0] - box.width and box.y <= size[1] - box.height for box in boxes)
     # No step is wider than a pixel, so that nobody notices.
     for box, following in pairwise([*boxes, boxes[0]]):
-        assert max(abs(box.x - following.x), abs(box.y - following.y)) <= 2
+        assert max(abs(box.x - following.x), abs(box.y - following.y)) <= 1
 
 
 @pytest.mark.parametrize("size", SIZES)
