@@ -261,7 +261,7 @@ def _paint_item(pen: ImageDraw.ImageDraw, item: Item, origin: tuple[int, int], s
         pen.rounded_rectangle(corners, radius=3, fill=1 - ink, outline=1)
         box = box.inset(PADDING, 1)
     block = item.block
-    step %= block.steps
+    step = (block.first + step) % block.steps
     if block.steps > 1:
         box, bar = box.split_left(box.width - SCROLL_BAR)
         _paint_bar(pen, bar, step, block, ink)

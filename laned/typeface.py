@@ -23,12 +23,14 @@ REPLACEMENT = "?"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 MONEY = re.compile(r"(?<=\d) (?=(?:\d|[A-Z]{3}(?!\w)|kr(?!\w)|€))")
 """The spaces inside an amount with its currency, where a line must not break."""
-STARS = re.compile(r"(?<=\S) (\*{1,12})$")
-"""A PIN as it is typed, at the end of a line."""
-PIN_LENGTHS = (4, 6, 12)
-"""Room is kept for a PIN of so many digits, so that the line stands still while it is typed."""
 RESERVED = "\ue000"
 """Takes the room of a star, and is not drawn."""
+STARS = re.compile(r"(?<=\S) (\*{1,12})$")
+"""A PIN as it is typed, at the end of a line."""
+TYPED = re.compile(rf"\*[*{RESERVED}]*$")
+"""The same, with the room that is kept for the rest of it."""
+PIN_LENGTHS = (4, 6, 12)
+"""Room is kept for a PIN of so many digits, so that the line stands still while it is typed."""
 
 Lines = tuple[str, ...]
 
@@ -50,6 +52,12 @@ class Block(Struct, frozen=True):
     def steps(self) -> int:
         """How many positions it steps through; 1 when all of it shows at once."""
         return max(1, len(self.lines) - self.visible + 1)
+
+    @property
+    def first(self) -> int:
+        """The position to begin with: a PIN is typed faster than a text is stepped through."""
+        typed = (number for number, line in enumerate(self.lines) if TYPED.search(line))
+        return min(next(typed, 0), self.steps - 1)
 
     @property
     def pitch(self) -> int:
