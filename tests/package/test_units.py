@@ -108,4 +108,5 @@ def test_a_kiosk_is_never_given_up(unit: str) -> None:
     parser.read(SYSTEMD / unit)
     assert parser["Unit"]["StartLimitIntervalSec"] == "0"
     assert parser["Service"]["Restart"] == "always"
+    assert int(parser["Service"]["WatchdogSec"]) > 10, "the journal tries a bad disk for 10 s"
     assert values(unit.replace("service", "socket"), "TriggerLimitIntervalSec") == ["0"]

@@ -48,6 +48,10 @@ def test_the_manual_names_every_command_and_option(command: str) -> None:
         assert re.search(rf"{option}\b", said.split(".TP")[0]), option
 
 
+def test_the_manual_names_no_command_that_is_not_there() -> None:
+    assert {name for name in manual() if not name.startswith("-")} == set(commands())
+
+
 def test_the_manual_names_the_options_of_all() -> None:
     text = (SYSTEMD / "man" / "laned.1").read_text().replace("\\-", "-")
     assert all(option in text for option in ("--socket", "--json", "--version", "--help"))
