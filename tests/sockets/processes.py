@@ -22,7 +22,6 @@ PATIENCE = 15.0
 """Seconds after which what is waited for has failed."""
 TICK = 0.02
 SPEED = "20"
-POI_ID = "LANE-7"
 REPOSITORY = Path(__file__).parents[2]
 
 Tables = dict[str, dict[str, Any]]
@@ -122,6 +121,7 @@ class Site:
         self.socket = folder / "till.sock"
         self.listener_port = free_port()
         self.terminal_port = free_port()
+        self.poi_id = f"LANE-{self.terminal_port}"
         self.daemon: Process
         self.terminal: Process
         self._processes: list[Process] = []
@@ -132,7 +132,7 @@ class Site:
             "lane": {"language": "sv"},
             "terminal": {
                 "address": f"127.0.0.1:{self.terminal_port}",
-                "poi_id": POI_ID,
+                "poi_id": self.poi_id,
                 "retry_interval": 0.2,
             },
             "listener": {"bind": f"127.0.0.1:{self.listener_port}"},
