@@ -149,12 +149,14 @@ def _scenario(text: str) -> str:
 def _run(options: argparse.Namespace) -> int:
     import trio
 
+    from laned.claims import Claimed
     from laned.config import ConfigError
     from laned.daemon import StartError, run
     from laned.journal import JournalError
 
+    hindrances = (StartError, Claimed, JournalError)
     try:
-        return exits.of(lambda: trio.run(run, options.config, os.environ), StartError, JournalError)
+        return exits.of(lambda: trio.run(run, options.config, os.environ), *hindrances)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return USAGE

@@ -8,7 +8,7 @@ import logging
 import secrets
 import signal
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from laned import liveness
 from laned.asgi import ASGIApp
 from laned.buttons import Buttons
 from laned.callback import Callback
+from laned.claims import claims
 from laned.clock import clock_synchronised
 from laned.config import Config, ConfigError, load
 from laned.display import Display
@@ -320,12 +321,11 @@ async def _reread(path: Path, environ: MutableMapping[str, str], runner: Runner)
 async def run(path: Path, environ: MutableMapping[str, str]) -> None:
     """`laned run`: the daemon under systemd or in a terminal window, configured by `path`.
 
-    Raises ConfigError, StartError or JournalError, with a line for what hinders.
+    Raises ConfigError, StartError, Claimed or JournalError, with a line for what hinders.
     """
     config = load(path, environ)
     log_for_daemon(config.lane.name, environ)
-    journal = open_journal(config)
-    try:
+    with closing(open_journal(config)) as journal, claims(config.terminal):
         async with trio.open_nursery() as nursery:
             stop = trio.Event()
             runners: list[Runner] = []
@@ -345,5 +345,3 @@ async def run(path: Path, environ: MutableMapping[str, str]) -> None:
             passed = passed_sockets(environ)
             await serve_lane(config, journal, stop=stop, passed=passed, on_ready=ready)
             nursery.cancel_scope.cancel()
-    finally:
-        journal.close()

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from laned.client import Till, Unreachable
 
-POI_ID = "BENCH"
+POI_ID = f"BENCH-{os.getpid()}"  # one daemon for each on a machine
 DISPLAY = (
     '<SaleToPOIRequest><MessageHeader MessageClass="Device" MessageCategory="Display"'
     f' MessageType="Request" DeviceID="7" SaleID="1" POIID="{POI_ID}"/><DisplayRequest>'

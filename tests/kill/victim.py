@@ -14,7 +14,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-POI_ID = "KILL-9"
 RETRY_INTERVAL = 0.05
 """Seconds; what a terminal at speed 100 deserves."""
 DIES_WITHIN = 10.0
@@ -73,7 +72,7 @@ class Victim:
             terminal=terminal_port,
             listener=self.listener_port,
             folder=self.folder,
-            poi_id=POI_ID,
+            poi_id=f"KILL-{terminal_port}",
             retry_interval=RETRY_INTERVAL,
         )
         self._config.write_text(text, encoding="utf-8")

@@ -22,7 +22,6 @@ PATIENCE = 15.0
 """Seconds after which what is waited for has failed."""
 TICK = 0.02
 SPEED = "20"
-POI_ID = "LANE-7"
 REPOSITORY = Path(__file__).parents[2]
 
 Tables = dict[str, dict[str, Any]]
@@ -48,7 +47,9 @@ def free_port() -> int:
 class Process:
     """One `laned` in the background."""
 
-    def __init__(self, arguments: Sequence[str], output: Path) -> None:
+    def __init__(
+        self, arguments: Sequence[str], output: Path, environ: dict[str, str] | None = None
+    ) -> None:
         self._out, self._err = output.with_suffix(".out"), output.with_suffix(".err")
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self._process = subprocess.Popen(
@@ -57,7 +58,7 @@ class Process:
                 stdout=out,
                 stderr=err,
                 cwd=output.parent,
-                env=_environment(),
+                env=_environment() | (environ or {}),
             )
 
     @property
@@ -122,6 +123,7 @@ class Site:
         self.socket = folder / "till.sock"
         self.listener_port = free_port()
         self.terminal_port = free_port()
+        self.poi_id = f"LANE-{self.terminal_port}"
         self.daemon: Process
         self.terminal: Process
         self._processes: list[Process] = []
@@ -132,7 +134,7 @@ class Site:
             "lane": {"language": "sv"},
             "terminal": {
                 "address": f"127.0.0.1:{self.terminal_port}",
-                "poi_id": POI_ID,
+                "poi_id": self.poi_id,
                 "retry_interval": 0.2,
             },
             "listener": {"bind": f"127.0.0.1:{self.listener_port}"},
@@ -154,10 +156,10 @@ class Site:
 
     # -- Processes
 
-    def start(self, *arguments: str) -> Process:
-        """Start a `laned` in the background."""
+    def start(self, *arguments: str, environ: dict[str, str] | None = None) -> Process:
+        """Start a `laned` in the background, with these variables beside the usual ones."""
         output = self.folder / f"{len(self._processes)}-{arguments[0]}"
-        process = Process(arguments, output)
+        process = Process(arguments, output, environ)
         self._processes.append(process)
         return process
 
@@ -172,9 +174,12 @@ class Site:
         )  # fmt: skip
         self.terminal.says("on port")
 
-    def run(self, *, ready: bool = True, **changes: Any) -> None:
+    def run(
+        self, *, ready: bool = True, environ: dict[str, str] | None = None, **changes: Any
+    ) -> None:
         """Start the daemon, and wait until it takes payments and the terminal is no longer busy."""
-        self.daemon = self.start("run", "--config", str(self.configure(**changes)))
+        config = str(self.configure(**changes))
+        self.daemon = self.start("run", "--config", config, environ=environ)
         if ready:
             until(lambda: self.lane()["display"]["lines"] == ["Welcome"], "the terminal's welcome")
 

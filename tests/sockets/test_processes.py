@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 import pytest
-from processes import POI_ID, Done, Site, free_port, site, until
+from processes import Done, Site, free_port, site, until
 
 BUTTON = {"signature": "button"}
 TILL = {"signature": "till"}
@@ -222,7 +222,7 @@ def post_display(lane: Site, text: str) -> None:
     """Post a DisplayRequest as the terminal would."""
     header = (
         '<MessageHeader MessageClass="Device" MessageCategory="Display" MessageType="Request"'
-        f' DeviceID="1" SaleID="1" POIID="{POI_ID}"/>'
+        f' DeviceID="1" SaleID="1" POIID="{lane.poi_id}"/>'
     )
     body = (
         f"<SaleToPOIRequest>{header}<DisplayRequest>"
@@ -270,21 +270,27 @@ def test_a_stop_in_the_middle_of_a_payment_leaves_it_to_the_terminal() -> None:
 # -- Starts ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shared", ["journal", "till", "listener"])
+@pytest.mark.parametrize("shared", ["journal", "till", "listener", "address", "poi_id"])
 def test_a_second_daemon_does_not_disturb_the_first(shared: str) -> None:
     with site("happy") as lane:
         others: dict[str, Any] = {
             "journal": {"path": str(lane.folder / "other.sqlite3")},
             "till": {"socket": str(lane.folder / "other.sock")},
             "listener": {"bind": f"127.0.0.1:{free_port()}"},
+            "terminal": {"address": f"127.0.0.1:{free_port()}", "poi_id": "OTHER"},
         }
-        del others[shared]
+        if shared in ("address", "poi_id"):
+            del others["terminal"][shared]
+        else:
+            del others[shared]
         second = lane.start("run", "--config", str(lane.configure("second.toml", **others)))
         assert second.ended() == 1
         names = {
             "journal": "journal.sqlite3",
             "till": "till.sock",
             "listener": f"127.0.0.1:{lane.listener_port}",
+            "address": f"terminal 127.0.0.1:{lane.terminal_port}",
+            "poi_id": f"POIID '{lane.poi_id}' with SaleID '1'",
         }
         last = second.err.splitlines()[-1]
         assert last.startswith("laned: ")
