@@ -3,9 +3,10 @@
 A Login would reset a terminal that may still be at work on a payment of the lost journal.
 """
 
-from laned.lane import session
+from laned.lane import addresses, session
 from laned.lane.effects import ForeignSeen, Surveyed
 from laned.lane.events import StatusAnswered, StatusFailed, TimePassed
+from laned.lane.state import Terminal
 from laned.lane.turn import Turn
 from laned.nexo.messages import (
     Category,
@@ -49,6 +50,9 @@ def failed(turn: Turn, event: StatusFailed) -> None:
     """The terminal does not answer."""
     if event.service_id == turn.state.asking:
         turn.change(reason=session.UNREACHABLE)
+        named = addresses.configured(turn.state)
+        if named:  # an announced address is tried once, as everywhere else
+            turn.change(terminal=Terminal(address=named))
         _ask_later(turn)
 
 
