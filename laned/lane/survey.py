@@ -52,6 +52,9 @@ def failed(turn: Turn, event: StatusFailed) -> None:
         addresses.after_failure(turn)
         turn.change(terminal=Terminal(address=turn.state.login_to), login_to="")
         turn.change(reason=session.UNREACHABLE)
+        named = addresses.configured(turn.state)
+        if named:  # an announced address is tried once, as everywhere else
+            turn.change(terminal=Terminal(address=named))
         _ask_later(turn)
 
 

@@ -9,7 +9,7 @@ from faults import PostFault
 from laned.lane.machine import TABLE
 from laned.lane.state import Phase
 
-SENT = ("Login", "Payment", "TransactionStatus", "Abort", "Reversal", "Logout")
+SENT = ("Login", "Payment", "TransactionStatus", "Abort", "Reversal", "Logout", "Admin")
 POSTED = ("Display", "Print", "Input", "Event")
 PHASES = tuple(str(phase) for phase in Phase)
 EVENTS = tuple(event.__name__ for event in TABLE)
@@ -30,13 +30,14 @@ def _others(*phases: str) -> set[str]:
 
 _never(EVENTS, ["stopped"], "the runner ends with the event that stops the lane")
 for _answer in ("LoginAnswered", "LoginFailed"):
-    _never([_answer], _others("logging_in", "relogin"), "a Login's phase lasts until its answer")
+    _never(
+        [_answer],
+        _others("logging_in", "relogin", "signing"),
+        "a Login's phase lasts until its answer",
+    )
 _never(["LogoutEnded"], _others("logging_out"), "a Logout's phase lasts until its answer")
-_never(
-    ["TimePassed"],
-    ["logging_in", "ready", "logging_out", "logged_out", "broken"],
-    "nothing is waited for",
-)
+_never(["UpdateAnswered"], _others("updating"), "its phase lasts until its answer")
+_never(["TimePassed"], ["logging_in", "updating", "broken"], "nothing is waited for but an answer")
 _never(
     ["AttemptSent", "AttemptAnswered", "AttemptNotSent", "AttemptLost"],
     ["survey", "broken"],
@@ -50,16 +51,21 @@ RARE: dict[str, set[str]] = {
     "AttemptNotSent": _others("paying"),
     "AttemptAnswered": _others("paying", "ready"),
     "AttemptLost": _others("paying", "doubt"),
-    "StatusAnswered": {"offline", "logging_out", "logged_out", "pending", "relogin"},
-    "StatusFailed": {"logging_out", "logged_out", "pending", "relogin"},
-    # The terminal's post is late, or comes twice, and the payment is over.
-    "Printed": _others("paying", "doubt"),
-    "InputAsked": _others("paying", "doubt"),
-    "InputWithdrawn": _others("paying", "doubt"),
-    "TerminalNotified": {"survey", "broken", "relogin"},
+    "StatusAnswered": _others("paying", "retrying", "doubt", "ready", "survey"),
+    "StatusFailed": _others("paying", "retrying", "doubt", "ready", "survey"),
+    # A Login was out when the answer came that wants a signature.
+    "LoginAnswered": {"signing"},
+    "LoginFailed": {"signing"},
+    # The terminal's post is late, or comes twice, and the payment is over or not asked of it.
+    "DisplayShown": {"signing", "updating"},
+    "Printed": {"offline", "ready", "retrying", "relogin"},
+    "InputAsked": {"offline", "ready", "retrying", "relogin"},
+    "InputWithdrawn": {"offline", "ready", "retrying", "relogin"},
+    "TerminalNotified": {"offline", "relogin"},
     # A till asks in a short phase while the disk is in trouble; a prompt runs out in a Login.
-    "JournalReported": {"logging_in", "logging_out", "relogin", "survey", "retrying"},
-    "TimePassed": {"relogin"},
+    "JournalReported": _others("ready", "paying", "doubt", "broken"),
+    # A prompt runs out in a Login. A clock is looked at every ten minutes.
+    "TimePassed": {"relogin", "ready", "logged_out"},
 }
 """Cells that take two coincidences: they are shown, and not asked for."""
 PLACES = (

@@ -54,6 +54,7 @@ class Wires(Protocol):
     def latency(self) -> float: ...
     def reached(self, exchange: Exchange, terminal: Terminal) -> None: ...
     def delivered(self, exchange: Exchange) -> None: ...
+    def turned_away(self) -> None: ...
 
 
 class Network(httpx.AsyncBaseTransport):
@@ -78,7 +79,8 @@ class Network(httpx.AsyncBaseTransport):
         self._point(f"before {exchange.category} is sent")
         exchange.fault = world.choose(exchange.category)
         await trio.sleep(world.latency())
-        if exchange.fault is Fault.REFUSED or world.unplugged or not world.connected.powered:
+        gone = request.url.host != ADDRESS or world.unplugged or not world.connected.powered
+        if exchange.fault is Fault.REFUSED or gone:
             await trio.sleep(self._rng.choice((0.0, 0.0, CONNECT_TIMEOUT)))
             raise httpx.ConnectError("all attempts to connect failed", request=request)
         trace = request.extensions["trace"]
@@ -191,6 +193,8 @@ class Door(httpx.AsyncBaseTransport):
         if fault is PostFault.TWICE:
             self._world.nursery.start_soon(self._again, Post(raw, request))
         answer = await post.answered()
+        if answer is not None and answer.status_code == 403:
+            self._world.turned_away()
         if fault is PostFault.CUT or answer is None:
             raise httpx.ReadError("connection reset by peer", request=request)
         return answer

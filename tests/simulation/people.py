@@ -9,11 +9,24 @@ from lives import damage, lose
 from world import World
 
 from laned.lane import events as ev
+from laned.lane.machine import IDLE
 from laned.lane.payment import Order
-from laned.lane.state import LaneState
-from laned.nexo.messages import ReversalReason
+from laned.lane.state import LaneState, Phase
+from laned.nexo.messages import OutputText, Receipt, ReversalReason
 
 AMOUNTS = ("38.00", "38.00", "38.00", "10.00", "125.50", "0.05", "99999.00")
+ELSEWHERE = ("192.0.2.8:11000", "192.0.2.9:11000")
+"""Where there is no terminal."""
+STRAY = (
+    ev.DisplayShown((OutputText("Welcome", None),)),
+    ev.Printed(Receipt(qualifier="CustomerReceipt", lines=("38.00",))),
+    ev.InputAsked("stray", "Signature OK?", 1),
+    ev.InputWithdrawn("stray"),
+    ev.TerminalNotified(event="CardRemoved"),
+    ev.TerminalNotified(event="SaleAdmin", maintenance_required=True),
+)
+"""What a terminal may post although nothing is asked of it."""
+NOTICES = ("Shutdown", "Initialised", "Abort", "SaleAdmin", "BeginMaintenance", "EndMaintenance")
 GIVE_UP_AFTER = 40  # refusals
 
 
@@ -155,28 +168,75 @@ class Meddler:
             self._world.nursery.start_soon(self._world.bring, self._event())
 
     def _event(self) -> ev.Event:
-        choose = self._random.choice
-        life = self._world.life
-        payment = life.runner.state.payment if life else None
-        name = payment.id if payment and self._random.random() < 0.5 else "nobody"
-        reason = ReversalReason.MALFUNCTION
-        known = choose([*self._world.books.orders, "nobody"])
-        events: list[ev.Event] = [
-            ev.AbortAsked(name),
-            ev.ConfirmAsked(name),
-            ev.PromptAnswered("none", self._random.random() < 0.5),
-            ev.ReversalAsked(payment_id=known, reason=reason),
-            ev.ResolveAsked(payment_id="nobody", state="approved", note="", uid=0),
-            ev.LoginAsked(),
-            ev.ButtonPressed("confirm"),
-            ev.ButtonPressed("abort"),
-            ev.ButtonReleased("abort"),
-            ev.HardwareReported("display", choose(("ok", "failing"))),
-            ev.JournalAcknowledged(),
-        ]
-        if self._random.random() < 0.1:
-            events = [ev.LogoutAsked(maintenance=choose((True, False)))]
-        return choose(events)
+        return meddling(self._world, self._random)
+
+
+def meddling(world: World, draw: random.Random) -> ev.Event:
+    """Any event of people and of the box."""
+    choose = draw.choice
+    life = world.life
+    payment = life.runner.state.payment if life else None
+    name = payment.id if payment and draw.random() < 0.5 else "nobody"
+    yes = draw.random() < 0.5
+    events: list[ev.Event] = [
+        ev.AbortAsked(name),
+        ev.ConfirmAsked(name),
+        ev.PromptAnswered("none", yes),
+        ev.ReversalAsked(
+            payment_id=choose([*world.books.orders, "nobody"]), reason=ReversalReason.MALFUNCTION
+        ),
+        ev.ResolveAsked(payment_id="nobody", state="approved", note="", uid=0),
+        ev.LoginAsked(),
+        ev.ButtonPressed(choose(("confirm", "abort"))),
+        ev.ButtonReleased("abort"),
+        ev.HardwareReported("display", choose(("ok", "failing"))),
+        ev.JournalAcknowledged(),
+        ev.LearnAsked(),
+        ev.UpdateAsked(),
+        ev.AddressAnnounced(choose(ELSEWHERE), yes),
+        ev.TerminalProbed(choose((*ELSEWHERE, world.config.terminal.address)), yes),
+        ev.ConfigChanged(world.config),
+    ]
+    if draw.random() < 0.1:
+        events = [ev.LogoutAsked(maintenance=yes)]
+    return choose(events)
+
+
+class Crowd:
+    """Waits for a phase that is soon over, and then all talk at once: people, box, terminal."""
+
+    def __init__(self, world: World, phases: list[Phase]) -> None:
+        self._world = world
+        self._phases = phases
+        self._random = world.random("crowd")
+
+    async def run(self) -> None:
+        while self._phases:
+            runner = await self._world.runner()
+            with trio.move_on_after(5.0):
+                await runner.until(self._wants)
+                await self._talk()
+            await trio.sleep(self._random.choice((1.0, 10.0, 30.0)))
+
+    def _wants(self, state: LaneState) -> bool | None:
+        return True if state.phase in self._phases else None
+
+    async def _talk(self) -> None:
+        for _ in range(self._random.choice((2, 4, 8))):
+            event = self._event()
+            self._world.nursery.start_soon(self._world.bring, event)
+
+    def _event(self) -> ev.Event:
+        life, chance = self._world.life, self._random.random()
+        phase = life.runner.state.phase if life else Phase.STOPPED
+        if chance < 0.05:
+            return ev.StopAsked()
+        if chance < 0.15:
+            orders = list(self._world.books.orders.values())
+            return ev.PaymentAsked(self._random.choice(orders)) if orders else ev.LoginAsked()
+        if chance < 0.4 and phase in (*IDLE, Phase.PENDING, Phase.SIGNING):
+            return self._random.choice(STRAY)
+        return meddling(self._world, self._random)
 
 
 class Gremlin:
@@ -249,7 +309,7 @@ class Gremlin:
     async def notify(self) -> None:
         terminal = self._world.terminal
         if terminal.session is not None and terminal.powered:
-            name = self._random.choice(("Shutdown", "Initialised", "Abort", "SaleAdmin"))
+            name = self._random.choice(NOTICES)
             if name in ("Shutdown", "Initialised"):  # the lane believes it
                 self._world.books.sessions_lost.append((terminal, trio.current_time()))
             self._world.nursery.start_soon(terminal._panel.notify, terminal.session, name)

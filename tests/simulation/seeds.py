@@ -14,7 +14,7 @@ from covered import SENT, Covered
 from lives import lose
 from msgspec import Struct
 from msgspec.structs import replace
-from people import Attendant, Gremlin, Meddler, Supervisor, Till
+from people import Attendant, Crowd, Gremlin, Meddler, Supervisor, Till
 from world import Plan, World, made
 
 from laned.lane import events as ev
@@ -28,7 +28,31 @@ LONGEST = 48 * 3600.0
 TILLS_WITHIN = 3 * 3600.0
 SETTLES_WITHIN = 1000.0
 """Virtual seconds in which a terminal that is reachable and can know has told everything."""
-FOCI = ("Login", "Payment", "Abort", "Reversal", "Logout", "Display", "Print", "Input", "Event")
+FOCI = (
+    "Login",
+    "Payment",
+    "Abort",
+    "Reversal",
+    "Logout",
+    "Admin",
+    "Display",
+    "Print",
+    "Input",
+    "Event",
+)
+BRIEF = [
+    Phase.LOGGING_IN,
+    Phase.LOGGING_OUT,
+    Phase.LOGGED_OUT,
+    Phase.UPDATING,
+    Phase.PENDING,
+    Phase.RETRYING,
+    Phase.RELOGIN,
+    Phase.SIGNING,
+    Phase.SURVEY,
+    Phase.BROKEN,
+]
+"""Phases that a lane is seldom in, or not for long."""
 WAYS = ["reboot", "forget", "swap", "unplug", "cut", "kill", "stop", "notify", "fill"]
 
 
@@ -47,6 +71,7 @@ class Course(Struct, frozen=True, kw_only=True):
     tills: int
     customers: int
     meddler: float
+    crowd: list[Phase]
     gremlin: float
     ways: list[str]
     spiteful: bool
@@ -59,6 +84,7 @@ def plan_for(seed: int) -> tuple[Plan, Course]:
     draw = random.Random(f"{seed} plan")
     rough = draw.choice((0.0, 0.3, 1.0, 1.0))
     plan = Plan(
+        mode=draw.choice(("default",) * 5 + ("light",)),
         signature=draw.choice(("decline", "button", "till")),
         retry_interval=draw.choice((1.0, 2.0, 10.0)),
         response_timeout=draw.choice((20.0, 60.0, 300.0)),
@@ -85,6 +111,7 @@ def plan_for(seed: int) -> tuple[Plan, Course]:
         tills=draw.choice((1, 1, 2)),
         customers=draw.choice((3, 3, 4)),
         meddler=draw.choice((3.0, 20.0, 1e6)),
+        crowd=draw.sample(BRIEF, draw.choice((0, 1, 3))),
         gremlin=draw.choice((20.0, 60.0, 300.0, 1e6)),
         spiteful=draw.random() < 0.5,
         ways=draw.sample(WAYS, draw.randint(1, 5)),
@@ -152,6 +179,7 @@ async def _live(world: World, course: Course) -> None:
     nursery.start_soon(world.supervise)
     nursery.start_soon(Attendant(world).run)
     nursery.start_soon(Meddler(world, course.meddler).run)
+    nursery.start_soon(Crowd(world, course.crowd).run)
     nursery.start_soon(Gremlin(world, course.gremlin, course.ways, spiteful=course.spiteful).run)
     nursery.start_soon(_caretaker, world)
     with trio.move_on_after(TILLS_WITHIN):

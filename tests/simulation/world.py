@@ -40,6 +40,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 class Plan(Struct, frozen=True, kw_only=True):
     """What a seed has in store; times in virtual seconds, the rest chances from 0 to 1."""
 
+    mode: str = "default"
     signature: str = "decline"
     retry_interval: float = 2.0
     response_timeout: float = 300.0
@@ -57,10 +58,12 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 @cache
 def configured(
-    folder: Path, signature: str, retry_interval: float, response_timeout: float
+    folder: Path, mode: str, signature: str, retry_interval: float, response_timeout: float
 ) -> Config:
     """A lane's configuration, read from TOML as the daemon's is."""
     text = f"""
+        [lane]
+        mode = "{mode}"
         [terminal]
         address = "{ADDRESS}:11000"
         poi_id = "{POI_ID}"
@@ -93,7 +96,9 @@ class World(Witness):
         self.covered = Covered()
         self.trace: list[str] = []
         self.path = folder / "journal.sqlite3"
-        self.config = configured(folder, plan.signature, plan.retry_interval, plan.response_timeout)
+        self.config = configured(
+            folder, plan.mode, plan.signature, plan.retry_interval, plan.response_timeout
+        )
         self.books = Books(self)
         self.terminals: list[ChoosingTerminal] = []
         self.terminal: ChoosingTerminal
@@ -204,6 +209,13 @@ class World(Witness):
 
     def delivered(self, exchange: Exchange) -> None:
         self.books.delivered(exchange)
+
+    def turned_away(self) -> None:
+        """The lane takes the terminal for a stranger."""
+        if self.life is not None:
+            state, ours = self.life.runner.state, self.config.terminal.address
+            if state.terminal.address == ours and state.login_to in ("", ours):
+                self.books.fault("a post of the terminal was refused")
 
     # -- What a life tells
 
