@@ -108,8 +108,7 @@ class Account:
         began, clock = self._rests_since
         end = datetime.combine(clock.date(), self._window[1], clock.tzinfo)
         left = end.timestamp() - self._clocks.of_the_box().timestamp()
-        longest = began + end.timestamp() - clock.timestamp()
-        return max(self._rests_until, began + REST, min(trio.current_time() + left, longest))
+        return max(self._rests_until, began + REST, trio.current_time() + left)
 
     def _count(self) -> None:
         since, now = self._since, trio.current_time()

@@ -21,7 +21,9 @@ from laned.lane.state import LaneState
 
 NEVER = float("inf")
 PLACES = (HOME, "192.0.2.8:11000", "192.0.2.77:11000")
+OUTAGES = (30.0, 60.0, 120.0, 120.0, 300.0, 600.0, 600.0, 3600.0, 3 * 3600.0)  # seconds
 RESTARTS_AFTER = 2.0  # seconds from the end of one life to the next, as systemd does it
+SAVES_AGAIN = 120.0  # seconds after which somebody who has moved the terminal saves again
 RESOLVED_AFTER = 600.0  # seconds until a person sees to a payment that is unknown
 OPENS, CLOSES = time(6, 30), time(22, 30)
 
@@ -75,7 +77,7 @@ class Weather:
     # -- The terminal and the network
 
     async def _outage(self, draw: random.Random) -> None:
-        seconds = draw.choice((30.0, 120.0, 600.0, 3600.0, 3 * 3600.0)) * draw.uniform(0.5, 1)
+        seconds = draw.choice(OUTAGES) * draw.uniform(0.5, 1)
         await self._world.terminal.outage(seconds, silent=draw.random() < 0.5)
 
     async def _power_cut(self, _: random.Random) -> None:
@@ -93,7 +95,21 @@ class Weather:
         if world.config.lane.mode == "default":
             await world.terminal.until(lambda: not world.terminal.running)
             others = [place for place in PLACES if place != world.terminal.address]
-            await world.terminal.move(draw.choice(others))
+            world.terminal.address = draw.choice(others)
+            while not await self._saved(world.terminal.address):
+                pass
+
+    async def _saved(self, address: str) -> bool:
+        """Save in its menu, as often as it takes: whoever moves a terminal looks at the lane."""
+        await self._world.terminal.save()
+        with trio.move_on_after(SAVES_AGAIN):
+            await self._world.until(
+                lambda state: (
+                    True if state.logged_in and state.terminal.address == address else None
+                )
+            )
+            return True
+        return False
 
     async def _update(self, _: random.Random) -> None:
         await self._world.bring(ev.UpdateAsked())
@@ -169,7 +185,9 @@ class Shop(Till):
         for number in range(1, self._days + 1):
             date = today + timedelta(days=number)
             hours = (CLOSES.hour - OPENS.hour) * 3600
-            comes = sorted(self._random.uniform(0, hours) for _ in range(self._random.randint(3, 4)))
+            comes = sorted(
+                self._random.uniform(0, hours) for _ in range(self._random.randint(3, 4))
+            )
             opens = datetime.combine(date, OPENS, self._world.clocks.right().tzinfo)
             for customer, after in enumerate(comes):
                 due = opens.timestamp() + after

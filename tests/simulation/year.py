@@ -12,7 +12,7 @@ import logging
 import pstats
 import sys
 import time as real
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, time, timedelta
 from functools import partial
 from pathlib import Path
@@ -53,7 +53,7 @@ class Report(Struct):
     trace: list[str]
 
 
-def plan() -> Plan:
+def plan(begin: datetime) -> Plan:
     """The lane and its terminal."""
     happy = SCENARIOS["happy"]
     scenarios = (
@@ -66,7 +66,7 @@ def plan() -> Plan:
     return Plan(
         address="auto",
         window=WINDOW,
-        begin=BEGIN,
+        begin=begin,
         signature="button",
         settings=Settings(
             busy_after_login=3.0,
@@ -82,34 +82,27 @@ def plan() -> Plan:
     )
 
 
-def live(
-    seed: int,
-    days: int,
-    chances: Chances = Chances(),
-    *,
-    light: bool = True,
-    planted: float = 0.0,
-    faults: float = 0.01,
-    traced: bool = False,
-) -> Report:
-    """So many days; with `planted`, laned is dead for so many seconds at noon of the first."""
-    steady = replace(plan(), faults=faults, post_faults=faults)
-    year = partial(_year, seed, days, chances, steady, light, planted, traced)
-    return virtually(seed, year)
+class Course(Struct, frozen=True, kw_only=True):
+    """How many days, from when on, and what comes beside the customers and the nights."""
+
+    days: int
+    begin: datetime = BEGIN
+    chances: Chances = Chances()
+    faults: float = 0.01
+    light: tuple[float, float] | None = LIGHT
+    at_noon: Callable[[World, Weather], Awaitable[None]] | None = None
+    """Something that is planted at noon of the second day."""
 
 
-async def _year(
-    seed: int,
-    days: int,
-    chances: Chances,
-    steady: Plan,
-    light: bool,
-    planted: float,
-    traced: bool,
-    folder: Path,
-) -> Report:
+def live(seed: int, course: Course, *, traced: bool = False) -> Report:
+    """Live through so many days."""
+    return virtually(seed, partial(_live, seed, course, traced))
+
+
+async def _live(seed: int, course: Course, traced: bool, folder: Path) -> Report:
+    steady = replace(plan(course.begin), faults=course.faults, post_faults=course.faults)
     async with made(seed, folder, steady, traced=traced) as world:
-        weather, shop = Weather(world, chances), Shop(world, days)
+        weather, shop = Weather(world, course.chances), Shop(world, course.days)
         world.between_lives = weather.between
         account = Account(world.clocks, TIMES, lambda: world.terminal, lambda: world.life)
         world.nursery.start_soon(world.supervise)
@@ -120,10 +113,10 @@ async def _year(
         account.look()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(weather.run)
-            if light:
-                nursery.start_soon(_light, world, days)
-            if planted:
-                nursery.start_soon(_plant, weather, planted)
+            if course.light is not None:
+                nursery.start_soon(_light, world, course.days, course.light)
+            if course.at_noon is not None:
+                nursery.start_soon(_at_noon, world, weather, course.at_noon)
             await shop.run()
             nursery.cancel_scope.cancel()
         account.look()
@@ -140,7 +133,7 @@ async def _year(
             weather.happened,
             shop.on_a_day,
             world.lives,
-            world.terminal.maintenances,
+            sum(terminal.maintenances for terminal in world.terminals),
             world.trace,
         )
 
@@ -156,13 +149,22 @@ async def _install(world: World) -> None:
         await world.idle()
 
 
-async def _light(world: World, days: int) -> None:
-    """For some weeks the box is set to light integration, with the address in its file."""
-    begin, end = (at * days * 86400 for at in LIGHT)
+async def _light(world: World, days: int, light: tuple[float, float]) -> None:
+    """For a while the box is set to light integration, with the address in its file."""
+    begin, end = (at * days * 86400 for at in light)
     await trio.sleep(begin)
     await _set_up(world, replace(world.plan, mode="light", address=world.terminal.address))
     await trio.sleep(end - begin)
     await _set_up(world, replace(world.plan, mode="default", address=world.terminal.address))
+
+
+async def _at_noon(
+    world: World, weather: Weather, plant: Callable[[World, Weather], Awaitable[None]]
+) -> None:
+    day = world.clocks.right().date() + timedelta(days=1)
+    noon = datetime.combine(day, time(12), ZONE).timestamp()
+    await trio.sleep(noon - world.clocks.right().timestamp())
+    await plant(world, weather)
 
 
 async def _set_up(world: World, steady: Plan) -> None:
@@ -171,11 +173,6 @@ async def _set_up(world: World, steady: Plan) -> None:
     world.plan = steady
     world.config = configured(world.folder, steady)
     await world.bring(ev.StopAsked())
-
-
-async def _plant(weather: Weather, seconds: float) -> None:
-    await trio.sleep(86400.0)
-    weather.dies_for(seconds)
 
 
 def told(report: Report) -> str:
@@ -191,8 +188,10 @@ def told(report: Report) -> str:
         "happened: " + ", ".join(f"{name} {n}" for name, n in sorted(report.happened.items())),
         "longest times without a session:",
     ]
-    for gap in account.largest(12):
-        lines.append(f"  {gap.began:%Y-%m-%d %H:%M:%S %Z} {gap.seconds:7.1f} s  {gap.why}")
+    lines += [
+        f"  {gap.began:%Y-%m-%d %H:%M:%S %Z} {gap.seconds:7.1f} s  {gap.why}"
+        for gap in account.largest(12)
+    ]
     return "\n".join(lines)
 
 
@@ -207,7 +206,7 @@ def main() -> int:
     logging.disable(logging.CRITICAL)
     began = real.monotonic()
     profile = cProfile.Profile()
-    year: Callable[[], Report] = partial(live, args.seed, args.days, traced=args.trace)
+    year: Callable[[], Report] = partial(live, args.seed, Course(days=args.days), traced=args.trace)
     report = profile.runcall(year) if args.profile else year()
     if args.trace:
         print("\n".join(report.trace))
