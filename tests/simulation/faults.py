@@ -43,11 +43,15 @@ class Wires(Protocol):
 
     nursery: trio.Nursery
     boots: int
-    unplugged: bool
+
+    @property
+    def unplugged(self) -> bool: ...
+
     ignores_reference: bool
     lies: set[str]
     open: set[Exchange]
 
+    def reaches(self, address: str) -> bool: ...
     def choose(self, category: str) -> Fault: ...
     def choose_post(self, category: str) -> PostFault: ...
     def leaves(self, exchange: Exchange) -> None: ...
@@ -79,8 +83,8 @@ class Network(httpx.AsyncBaseTransport):
         self._point(f"before {exchange.category} is sent")
         exchange.fault = world.choose(exchange.category)
         await trio.sleep(world.latency())
-        gone = request.url.host != ADDRESS or world.unplugged or not world.connected.powered
-        if exchange.fault is Fault.REFUSED or gone:
+        address = f"{request.url.host}:{request.url.port}"
+        if exchange.fault is Fault.REFUSED or not world.reaches(address):
             await trio.sleep(self._rng.choice((0.0, 0.0, CONNECT_TIMEOUT)))
             raise httpx.ConnectError("all attempts to connect failed", request=request)
         trace = request.extensions["trace"]
@@ -186,12 +190,13 @@ class Door(httpx.AsyncBaseTransport):
         fault = self._world.choose_post(value(raw, "MessageCategory"))
         if fault is PostFault.LATE:
             await trio.sleep(self._rng.choice((0.3, 3.0, 20.0)))
-        post = Post(raw, request)
+        client = self._world.connected.address.rpartition(":")[0]
+        post = Post(raw, request, client)
         gone = fault is PostFault.REFUSED or self._world.unplugged
         if gone or not self._begin(post):
             raise httpx.ConnectError("all attempts to connect failed", request=request)
         if fault is PostFault.TWICE:
-            self._world.nursery.start_soon(self._again, Post(raw, request))
+            self._world.nursery.start_soon(self._again, Post(raw, request, client))
         answer = await post.answered()
         if answer is not None and answer.status_code == 403:
             self._world.turned_away()
@@ -220,11 +225,12 @@ class Door(httpx.AsyncBaseTransport):
 class Post:
     """One connection to the callback app."""
 
-    def __init__(self, raw: bytes, request: httpx.Request) -> None:
+    def __init__(self, raw: bytes, request: httpx.Request, client: str) -> None:
         self.hung_up = trio.Event()
         self._over = trio.Event()
         self._raw: bytes | None = raw
         self._request = request
+        self._client = client
         self._status: int | None = None
         self._headers: list[tuple[bytes, bytes]] = []
         self._body = b""
@@ -236,7 +242,7 @@ class Post:
             "method": "POST",
             "path": self._request.url.path,
             "headers": [],
-            "client": (ADDRESS, 40123),
+            "client": (self._client, 40123),
             "extensions": {},
         }
         try:

@@ -5,7 +5,6 @@ and nothing of it touches disk or network afterwards.
 """
 
 import math
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,9 @@ from laned.lane import events as ev
 from laned.lane.state import LaneState
 from laned.runner import Handled, Runner, Told
 
-BEGIN = datetime(2025, 3, 4, 11, 30, tzinfo=UTC)
-
 
 class Crash(Exception):  # noqa: N818 - as sudden as a power cut
     """The process is gone."""
-
-
-def wall() -> datetime:
-    """The wall clock that belongs to the virtual one."""
-    return BEGIN + timedelta(seconds=trio.current_time())
 
 
 class Witness:

@@ -139,12 +139,8 @@ class Attendant:
         world, chance = self._world, self._random.random
         seen = ""
         while True:
-            runner = await world.runner()
-            asked = None
-            with trio.move_on_after(5.0):
-                asked = await runner.until(partial(asks, seen))
-            if asked is None or asked.prompt is None or asked.payment is None:
-                continue
+            asked = await world.until(partial(asks, seen))
+            assert asked.prompt is not None
             seen = asked.prompt.id
             await trio.sleep(self._random.choice((0.0, 1.0, 8.0, 70.0)))
             yes = chance() < 0.6

@@ -7,17 +7,21 @@ comes from the seed; the same seed brings the same run, event for event.
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 import trio
 from books import Books
+from clocks import BEGIN, Clocks
 from covered import Covered
 from exchanges import Exchange, Fault
-from faults import ADDRESS, Door, Network, PostFault
-from lives import Crash, Life, Trouble, WatchedJournal, WatchedRunner, Witness, open_journal, wall
+from faults import ADDRESS, CONNECT_TIMEOUT, Door, Network, PostFault
+from lives import Crash, Life, Trouble, WatchedJournal, WatchedRunner, Witness, open_journal
 from msgspec import Struct
+from probing import LazyProbe
 from terminals import ChoosingTerminal
 
 from laned.callback import Callback
@@ -27,13 +31,17 @@ from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.start import start
 from laned.lane.state import LaneState, Phase
+from laned.liveness import watch
 from laned.offload import in_line
 from laned.runner import Handled, LaneStopped, Told
 from laned.simulator import Scenario, Settings, Terminal
 from laned.terminal import TerminalClient
 
+T = TypeVar("T")
+
 POI_ID = "LANE-7"
 CIRCLES = 10_000  # events in one moment: far more than ever happen
+HOME = f"{ADDRESS}:11000"
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -41,6 +49,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     """What a seed has in store; times in virtual seconds, the rest chances from 0 to 1."""
 
     mode: str = "default"
+    address: str = HOME
+    window: str = ""
+    begin: datetime = BEGIN
     signature: str = "decline"
     retry_interval: float = 2.0
     response_timeout: float = 300.0
@@ -56,30 +67,31 @@ class Plan(Struct, frozen=True, kw_only=True):
     ignores_reference: bool = False
 
 
-@cache
-def configured(
-    folder: Path, mode: str, signature: str, retry_interval: float, response_timeout: float
-) -> Config:
+def configured(folder: Path, plan: Plan) -> Config:
     """A lane's configuration, read from TOML as the daemon's is."""
-    text = f"""
+    return _parsed(f"""
         [lane]
-        mode = "{mode}"
+        mode = "{plan.mode}"
         [terminal]
-        address = "{ADDRESS}:11000"
+        address = "{plan.address}"
         poi_id = "{POI_ID}"
-        retry_interval = {retry_interval}
-        response_timeout = {response_timeout}
+        retry_interval = {plan.retry_interval}
+        response_timeout = {plan.response_timeout}
         [payment]
-        signature = "{signature}"
+        signature = "{plan.signature}"
         [maintenance]
-        window = ""
+        window = "{plan.window}"
         [display]
         driver = "none"
         [buttons]
         driver = "none"
         [journal]
         path = "{folder / "journal.sqlite3"}"
-        """
+        """)
+
+
+@cache
+def _parsed(text: str) -> Config:
     return parse(text, "lane.toml", {})
 
 
@@ -95,10 +107,10 @@ class World(Witness):
         self.nursery = nursery
         self.covered = Covered()
         self.trace: list[str] = []
+        self.folder = folder
         self.path = folder / "journal.sqlite3"
-        self.config = configured(
-            folder, plan.mode, plan.signature, plan.retry_interval, plan.response_timeout
-        )
+        self.config = configured(folder, plan)
+        self.clocks = Clocks(plan.begin)
         self.books = Books(self)
         self.terminals: list[ChoosingTerminal] = []
         self.terminal: ChoosingTerminal
@@ -106,7 +118,9 @@ class World(Witness):
         self.posts: httpx.AsyncClient
         self.trouble = Trouble()
         self.boots = 0  # of any terminal
-        self.unplugged = False
+        self.looks: list[Callable[[], None]] = []  # called after anything has changed
+        self._unplugged = False
+        self._changed = trio.Event()
         self.ignores_reference = plan.ignores_reference
         self.calm = False  # nothing goes wrong any more
         self.over = False
@@ -138,13 +152,14 @@ class World(Witness):
         number = len(self.terminals) + 1
         settings = self.plan.settings
         values = {name: getattr(settings, name) for name in settings.__struct_fields__}
+        values |= {"serial": f"serial-{number}", "address": HOME, "poi_id": POI_ID}
         terminal = ChoosingTerminal(
-            settings=Settings(**(values | {"serial": f"serial-{number}"})),
+            settings=Settings(**values),
             callback="http://lane:11000",
             callback_client=self.posts,
             rng=self.random(f"terminal {number}"),
-            now=wall,
-            on_event=lambda line: self.say(f"  T{number} {line}"),
+            now=self.clocks.right,
+            on_event=lambda line: self._heard(number, line),
         )
         # no two terminals have the same numbers, as their acquirer's do not
         terminal._last_number += number * 1_000_000_000
@@ -153,7 +168,16 @@ class World(Witness):
         await self.nursery.start(terminal.run)
         self.terminals.append(terminal)
         self.terminal = terminal
+        self.changed()
         return terminal
+
+    def _heard(self, number: int, line: str) -> None:
+        """Something happens to a terminal."""
+        self.say(f"  T{number} {line}")
+        if line == "power off":
+            self.boots += 1
+            self.books.sessions_lost.append((self.terminals[number - 1], trio.current_time()))
+        self.changed()
 
     @property
     def connected(self) -> Terminal:
@@ -167,11 +191,32 @@ class World(Witness):
 
     def reboot(self, terminal: ChoosingTerminal, *, forget: bool) -> None:
         """The terminal loses power, its session and what it does, and comes back."""
-        self.boots += 1
-        self.books.sessions_lost.append((terminal, trio.current_time()))
         self.nursery.start_soon(partial(terminal.reboot, forget=forget))
         if self._faults.random() < 0.5:  # else nobody tells the lane that it is gone
             self.cut()
+
+    # -- What has changed, and whether the terminal is to be reached
+
+    @property
+    def unplugged(self) -> bool:
+        """Whether nobody reaches anybody."""
+        return self._unplugged
+
+    @unplugged.setter
+    def unplugged(self, unplugged: bool) -> None:
+        self._unplugged = unplugged
+        self.changed()
+
+    def changed(self) -> None:
+        """Something has: whoever looks for it may look."""
+        for look in self.looks:
+            look()
+        changed, self._changed = self._changed, trio.Event()
+        changed.set()
+
+    def reaches(self, address: str) -> bool:
+        """Whether a connection to this address ("host:port") can be made."""
+        return not self._unplugged and self.terminal.reachable and address == self.terminal.address
 
     # -- What the network asks
 
@@ -213,7 +258,7 @@ class World(Witness):
     def turned_away(self) -> None:
         """The lane takes the terminal for a stranger."""
         if self.life is not None:
-            state, ours = self.life.runner.state, self.config.terminal.address
+            state, ours = self.life.runner.state, self.terminal.address
             if state.terminal.address == ours and state.login_to in ("", ours):
                 self.books.fault("a post of the terminal was refused")
 
@@ -267,7 +312,7 @@ class World(Witness):
     def moment(self) -> ev.Moment:
         """What the lane is given from outside beside an event."""
         token = "".join(self._tokens.choices(LETTERS, k=8))
-        return ev.Moment(trio.current_time(), wall(), token)
+        return self.clocks.moment(token)
 
     async def supervise(self) -> None:
         """What systemd does: start again, until the world is over."""
@@ -300,9 +345,12 @@ class World(Witness):
                 async with trio.open_nursery() as nursery:
                     await nursery.start(runner.run)
                     async with trio.open_nursery() as apps:
-                        self.door.app, self.door.apps = Callback(runner).app, apps
+                        if self.config.lane.mode == "default":
+                            self.door.app, self.door.apps = Callback(runner).app, apps
+                        apps.start_soon(watch, runner, self._probe())
                         self.life = life
                         self._lively.set()
+                        self.changed()
                         await runner.stopped.wait()
                         self.door.app = self.door.apps = None
                         apps.cancel_scope.cancel()
@@ -311,6 +359,7 @@ class World(Witness):
         finally:
             life.dead = True
             self.life = None
+            self.changed()
             if self._lively.is_set():
                 self._lively = trio.Event()
             self.door.app = self.door.apps = None
@@ -323,6 +372,11 @@ class World(Witness):
             self.note_end(self.life, "at any time")
             self.life.die("at any time")
             self.life.scope.cancel()
+
+    def _probe(self) -> LazyProbe:
+        draw = self.random(f"probe {self.lives}")
+        takes = partial(draw.choice, (0.0, 0.0, CONNECT_TIMEOUT))
+        return LazyProbe(self.reaches, lambda: self._changed.wait(), takes)
 
     async def runner(self) -> WatchedRunner:
         """The runner of a life that runs."""
@@ -339,13 +393,26 @@ class World(Witness):
         except LaneStopped:
             return None
 
-    async def idle(self) -> None:
-        """Wait until a lane runs with nothing unfinished."""
+    async def until(self, view: Callable[[LaneState], T | None]) -> T:
+        """Wait until `view` gives something of whichever life runs."""
         while True:
             runner = await self.runner()
-            with trio.move_on_after(1.0):
-                await runner.until(lambda state: True if state.phase is Phase.READY else None)
-                return
+            found: list[T] = []
+
+            async def look(runner: WatchedRunner = runner, found: list[T] = found) -> None:
+                found.append(await runner.until(view))
+                nursery.cancel_scope.cancel()
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(look)
+                await runner.stopped.wait()
+                nursery.cancel_scope.cancel()
+            if found:
+                return found[0]
+
+    async def idle(self) -> None:
+        """Wait until a lane runs with nothing unfinished."""
+        await self.until(lambda state: True if state.phase is Phase.READY else None)
 
 
 def _only(error: BaseException, life: Life, world: World) -> None:
