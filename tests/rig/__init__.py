@@ -1,0 +1,1 @@
+"""laned on real parts of an operating system; see run.py. A package: other folders have run.py."""
