@@ -40,6 +40,7 @@ class Checks:
 def equal(found: object, expected: object, what: str) -> None:
     """AssertionError unless both are the same; of mappings only what differs is shown."""
     if isinstance(found, dict) and isinstance(expected, dict):
-        unlike = {key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)}
+        keys = found.keys() | expected.keys()
+        unlike = {key for key in keys if found.get(key) != expected.get(key)}
         found, expected = ({key: one.get(key) for key in unlike} for one in (found, expected))
     assert found == expected, f"{what} is {found!r}, expected {expected!r}"

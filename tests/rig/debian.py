@@ -17,7 +17,10 @@ REPOSITORY: Final = Path(__file__).parents[2]
 CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or "/var/cache") / "laned-rig"
 FRESH: Final = 7 * 24 * 3600.0  # seconds
 RELEASE: Final = "bookworm"
-INSIDE: Final = "systemd systemd-sysv dbus udev kmod procps python3 tzdata".split()
+INSIDE: Final = (
+    *("systemd", "systemd-sysv", "dbus", "udev", "kmod"),
+    *("procps", "python3", "tzdata"),
+)
 NEWER: Final = "99.0.0"
 
 

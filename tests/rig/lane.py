@@ -98,7 +98,7 @@ def reply(asked: "Future[Any]") -> Reply:
 class Terminal:
     """`laned simulate` on the machine."""
 
-    def __init__(self, machine: Machine, scenario: str, *, speed: float = 2, port: int = 11001,
+    def __init__(self, machine: Machine, scenario: str, *, speed: float = 3, port: int = 11001,
                  listener: int = 11000) -> None:  # fmt: skip
         self._machine = machine
         self._name = f"terminal-{port}"

@@ -25,14 +25,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from rig import debian, nspawn
+from rig import debian, nspawn, qemu
 from rig.checks import Checks
 
-RIGS: dict[str, Callable[[Checks, Path, Path], None]] = {"nspawn": nspawn.rig}
+RIGS: dict[str, Callable[[Checks, Path, Path], None]] = {"nspawn": nspawn.rig, "qemu": qemu.rig}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("which", choices=(*RIGS, "all"))
     parser.add_argument("--package", type=Path, metavar="FILE", help="laned's, for this machine")
     parser.add_argument("--keep", action="store_true", help="leave the files")

@@ -15,7 +15,7 @@ PREPARE: Final = """
 mkdir -p /srv/rig /home/rig; chmod 1777 /srv/rig
 echo secret > /home/rig/secret; echo secret > /tmp/rig-secret
 install -m 4755 /usr/bin/id /srv/rig/id
-[ -e /srv/rig/device ] || mknod -m 666 /srv/rig/device c 1 12
+[ -e /dev/rig-device ] || mknod -m 666 /dev/rig-device c 1 12
 """
 # Character device 1:12 is none that DevicePolicy=closed leaves open, and has no driver: ENXIO.
 PROBE: Final = """[Service]
@@ -32,7 +32,7 @@ SETTINGS: Final = {
     "ProtectSystem": ("EROFS", "no", "ok"),
     "ProtectHome": ("EACCES", "no", "secret\n"),
     "PrivateTmp": ("ENOENT", "no", "secret\n"),
-    "DevicePolicy": ("EPERM", "closed\nDeviceAllow=/srv/rig/device r", "ENXIO"),
+    "DevicePolicy": ("EPERM", "closed\nDeviceAllow=/dev/rig-device r", "ENXIO"),
     "MemoryDenyWriteExecute": ("EPERM", "no", "ok"),
     "RestrictAddressFamilies": ("EAFNOSUPPORT", "", "ok"),
     "SystemCallFilter": ("EPERM", "", "ok"),
@@ -67,8 +67,8 @@ def check_sandbox(checks: Checks, machine: Machine) -> None:
     machine.sh(PREPARE)
     expected = {name: closed for name, (closed, _, _) in SETTINGS.items()}
     user = expected["NoNewPrivileges"] = machine.sh("id -u laned")
-    one = Lane(machine)
-    for lane in (Lane(machine, "probe"), one):
+    one, other = Lane(machine), Lane(machine, "probe")
+    for lane in (other, one):
         with checks.check(f"sandbox of {lane.service}: {len(expected)} settings bite"):
             equal(_tried(lane), expected, "what was tried")
     for name, (_, value, then) in SETTINGS.items():
@@ -79,19 +79,22 @@ def check_sandbox(checks: Checks, machine: Machine) -> None:
         equal(_tried(one, IMPLYING)["NoNewPrivileges"], user, "a setuid program's user")
         found = _tried(one, f"{IMPLYING}NoNewPrivileges=no")
         equal(found["NoNewPrivileges"], "0", "a setuid program's user")
-    machine.sh("systemctl stop laned.socket laned@probe.socket; rm -r /home/rig /tmp/rig-secret")
+    machine.sh(
+        f"rm -r {_drop_in(one)} {_drop_in(other)} /home/rig /tmp/rig-secret /dev/rig-device;"
+        f" systemctl daemon-reload; systemctl stop {one.socket_unit} {other.socket_unit}"
+    )
+
+
+def _drop_in(lane: Lane) -> str:
+    return f"/run/systemd/system/{lane.service}.d/probe.conf"
 
 
 def _tried(lane: Lane, opened: str = "") -> dict[str, str]:
     """What the probe meets in the lane's unit, with one setting opened."""
-    folder = f"/run/systemd/system/{lane.service}.d"
-    lane.machine.write(f"{folder}/probe.conf", f"{PROBE}{opened}\n")
-    try:
-        lane.machine.sh(
-            "rm -rf /run/probe.json /srv/rig/written; systemctl daemon-reload;"
-            f" systemctl start {lane.service} || journalctl -n 9 -o cat -u {lane.service} >&2"
-        )
-        tried: dict[str, str] = json.loads(lane.machine.read("/run/probe.json"))
-        return tried
-    finally:
-        lane.machine.sh(f"rm -r {folder}; systemctl stop {lane.service}; systemctl daemon-reload")
+    lane.machine.write(_drop_in(lane), f"{PROBE}{opened}\n")
+    lane.machine.sh(
+        "rm -rf /run/probe.json /srv/rig/written; systemctl daemon-reload;"
+        f" systemctl start {lane.service} || journalctl -n 9 -o cat -u {lane.service} >&2"
+    )
+    tried: dict[str, str] = json.loads(lane.machine.read("/run/probe.json"))
+    return tried

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import IO, Any
 
 Value = dict[str, Any]
@@ -46,8 +47,14 @@ class Agent:
             groups = os.getgrouplist(user, who.pw_gid)
             identity = {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": groups}
         done = subprocess.run(
-            argv, capture_output=True, text=True, errors="replace", timeout=timeout,
-            stdin=subprocess.DEVNULL, check=False, **identity,
+            argv,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            check=False,
+            **identity,
         )
         return {"code": done.returncode, "out": done.stdout, "err": done.stderr}
 
@@ -69,23 +76,26 @@ class Agent:
 
     def read(self, path: str) -> str:
         """A file's content, in Base64."""
-        with open(path, "rb") as file:
-            return base64.b64encode(file.read()).decode()
+        return base64.b64encode(Path(path).read_bytes()).decode()
 
     def write(self, path: str, text: str) -> float:
         """Write a file and say when: for pulling a line."""
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        file = Path(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
         now = time.monotonic()
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
+        file.write_text(text, encoding="utf-8")
         return now
 
     def spawn(self, name: str, argv: list[str]) -> int:
         """Start a command in the background; what it says is kept with the times."""
         said = self._said[name] = []
         process = self._processes[name] = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace",
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
         )
 
         def listen() -> None:
@@ -114,7 +124,7 @@ def serve(requests: IO[str], replies: IO[str]) -> None:
         reply: Value = {"number": number}
         try:
             reply["value"] = getattr(agent, operation)(**arguments)
-        except Exception as error:  # noqa: BLE001 - everything is the rig's to judge
+        except Exception as error:  # the rig's to judge
             reply["error"] = f"{type(error).__name__}: {error}"
         with turn:
             replies.write(json.dumps(reply) + "\n")
@@ -129,11 +139,9 @@ def main() -> None:
     if len(sys.argv) == 1:
         serve(sys.stdin, sys.stdout)
         return
-    with open(sys.argv[1], "r+b", buffering=0) as port:
-        serve(
-            open(port.fileno(), encoding="utf-8", closefd=False),
-            open(port.fileno(), "w", encoding="utf-8", closefd=False),
-        )
+    port = os.open(sys.argv[1], os.O_RDWR)
+    with os.fdopen(port) as requests, os.fdopen(port, "w", closefd=False) as replies:
+        serve(requests, replies)
 
 
 if __name__ == "__main__":

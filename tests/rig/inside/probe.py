@@ -70,7 +70,7 @@ TRIES: dict[str, Callable[[], object]] = {
     "ProtectSystem": lambda: Path(SEEN, "written").touch(),
     "ProtectHome": lambda: Path("/home/rig/secret").read_text(),
     "PrivateTmp": lambda: Path("/tmp/rig-secret").read_text(),
-    "DevicePolicy": lambda: os.close(os.open(f"{SEEN}/device", os.O_RDONLY)),
+    "DevicePolicy": lambda: os.close(os.open("/dev/rig-device", os.O_RDONLY)),
     "MemoryDenyWriteExecute": lambda: mmap.mmap(-1, 4096, prot=7).close(),
     "RestrictAddressFamilies": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close(),
     "SystemCallFilter": lambda: os.setpriority(os.PRIO_PROCESS, 0, 5),

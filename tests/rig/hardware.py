@@ -1,0 +1,134 @@
+"""Checks of a lane with real lines and a real bus: buttons, LEDs, picture, a panel that goes."""
+
+from typing import Final
+
+from rig.checks import Checks, equal
+from rig.lane import FINAL, Lane, Terminal
+from rig.limits import check_limits
+from rig.panel import Buttons, Panel
+
+WHOLE: Final = 1024
+"""Bytes of pixels of a whole frame."""
+SPEED: Final = 0.4
+"""The customer is slow, and so is the machine."""
+
+
+def check(checks: Checks, lane: Lane) -> None:
+    """Run all checks of the machine."""
+    machine = lane.machine
+    terminal = Terminal(machine, "happy", speed=SPEED)
+    panel, buttons = Panel(machine), Buttons(machine)
+    with checks.check("started at boot: panel and buttons are ok, and payments can be made"):
+        lane.ready()
+        machine.until(lambda: _hardware(lane) == {"display": "ok", "buttons": "ok"}, "the hardware")
+    with checks.check("idle: the panel shows the picture of /v1/display.png, no LED is lit"):
+        machine.until(lambda: panel.matches(lane), "the same picture")
+        equal(buttons.lit(), set(), "lit LEDs")
+    check_abort(checks, lane, terminal, panel, buttons)
+    check_stars(checks, lane, terminal, panel)
+    check_unplugged(checks, lane, terminal, panel)
+    terminal.end()
+    terminal = Terminal(machine, "signature-approved", speed=SPEED)
+    check_signature(checks, lane, terminal, panel, buttons)
+    check_limits(checks, lane)
+
+
+def _hardware(lane: Lane) -> object:
+    return lane.ask("GET", "/v1/lane").body["hardware"]
+
+
+def _over(lane: Lane, number: str) -> str:
+    """Wait for a payment's end; its state."""
+    state = lambda: lane.payment(number)["state"]  # noqa: E731
+    return str(lane.machine.until(lambda: state() in FINAL and state(), f"the end of {number}"))
+
+
+def check_abort(
+    checks: Checks, lane: Lane, terminal: Terminal, panel: Panel, buttons: Buttons
+) -> None:
+    """Check that a pulled line aborts a payment, and that only its LED was lit."""
+    machine = lane.machine
+    with checks.check("a payment runs: only the abort button's LED is lit, the pictures agree"):
+        lane.put("abort").result(120)
+        terminal.until("display: Present card")
+        machine.until(lambda: buttons.lit() == {"abort"}, "the abort button's LED alone")
+        machine.until(lambda: panel.matches(lane), "the same picture")
+        equal(lane.payment("abort")["state"], "processing", "the payment")
+    with checks.check("a pulled line aborts the payment, and its LED goes out"):
+        pulled = buttons.down("abort")
+        asked = terminal.until("till: Abort")
+        buttons.up("abort")
+        equal(_over(lane, "abort"), "aborted", "the payment")
+        equal(terminal.charges(), 0, "charges")
+        machine.until(lambda: buttons.lit() == set(), "no LED")
+        took = (asked - pulled) * 1000
+        checks.note(f"line pulled -> AbortRequest at the terminal: {took:.0f} ms, of it 5 settling")
+
+
+def check_stars(checks: Checks, lane: Lane, terminal: Terminal, panel: Panel) -> None:
+    """Measure what the stars of a PIN cost on the bus."""
+    with checks.check("a star of the PIN costs less than half of a frame on the bus"):
+        lane.ready()
+        lane.put("stars").result(120)
+        terminal.until("display: Enter PIN: ****")
+        terminal.until("display: ", terminal.count("display: "))  # what comes after the last star
+        stars = [at for at, line in terminal.said() if "display: Enter PIN: *" in line]
+        after = min(at for at, line in terminal.said() if "display: " in line and at > stars[-1])
+        sent = [(at, message) for at, message in panel.messages() if stars[0] <= at < after]
+        each = sum(len(message) for _, message in sent) / len(stars)
+        lasts = [max((at for at, _ in sent if at < end), default=0) - begin
+                 for begin, end in zip(stars, [*stars[1:], after], strict=True)]  # fmt: skip
+        checks.note(f"{len(stars)} stars, {each:.0f} bytes on the bus each; a frame has {WHOLE}")
+        checks.note(f"told -> last byte on the bus: {sorted(lasts)[len(lasts) // 2] * 1000:.0f} ms")
+        equal(_over(lane, "stars"), "approved", "the payment")
+        equal(terminal.charges(), 1, "charges")
+        assert 0 < each < WHOLE / 2, f"{each:.0f} bytes for each star"
+
+
+def check_unplugged(checks: Checks, lane: Lane, terminal: Terminal, panel: Panel) -> None:
+    """Check that the lane lives without its panel, and that the panel comes back."""
+    machine = lane.machine
+    with checks.check("the panel is pulled off: payments go on, and hardware says so"):
+        lane.ready()
+        panel.plug(present=False)
+        lane.put("blind").result(120)
+        machine.until(lambda: _hardware(lane) == {"display": "failing", "buttons": "ok"}, "failing")
+        equal(_over(lane, "blind"), "approved", "the payment")
+    with checks.check("the panel is back: set up again, a whole frame, the same picture"):
+        before = len(panel.messages())
+        panel.plug(present=True)
+        machine.until(lambda: _hardware(lane) == {"display": "ok", "buttons": "ok"}, "the panel")
+        machine.until(lambda: panel.matches(lane), "the same picture")
+        again = [message for _, message in panel.messages()[before:]]
+        assert any(b"\xaf" in message for message in again if message[0] == 0), "not switched on"
+        pixels = sum(len(message) - 1 for message in again if message[0] == 0x40)
+        assert pixels >= WHOLE, f"only {pixels} bytes of pixels"
+
+
+def check_signature(
+    checks: Checks, lane: Lane, terminal: Terminal, panel: Panel, buttons: Buttons
+) -> None:
+    """Check that the attendant's line approves a signature, and the customer's does not."""
+    machine = lane.machine
+
+    def prompt() -> object:
+        return lane.ask("GET", "/v1/lane").body["prompt"]
+
+    with checks.check("a signature is asked for: the LEDs of approve and abort are lit"):
+        machine.until(lambda: lane.state() == "ready", "the lane to be ready", 60)
+        lane.put("signature").result(120)
+        machine.until(prompt, "the prompt", 60)
+        machine.until(lambda: buttons.lit() == {"approve", "abort"}, "the LEDs")
+        machine.until(lambda: panel.matches(lane), "the same picture")
+    with checks.check("the customer's button does not answer, the attendant's approves"):
+        buttons.down("confirm")
+        machine.sh("sleep 1")
+        buttons.up("confirm")
+        assert prompt() is not None, "the customer's button answered"
+        buttons.down("approve")
+        machine.until(lambda: prompt() is None, "the prompt's end")
+        buttons.up("approve")
+        equal(_over(lane, "signature"), "approved", "the payment")
+        equal(lane.payment("signature")["signature"], "approved", "the signature")
+        equal(terminal.count("signature approved"), 1, "approvals at the terminal")
+        machine.until(lambda: buttons.lit() == set(), "no LED")
