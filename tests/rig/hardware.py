@@ -39,8 +39,12 @@ def _hardware(lane: Lane) -> object:
 
 def _over(lane: Lane, number: str) -> str:
     """Wait for a payment's end; its state."""
-    state = lambda: lane.payment(number)["state"]  # noqa: E731
-    return str(lane.machine.until(lambda: state() in FINAL and state(), f"the end of {number}"))
+
+    def state() -> str:
+        now = str(lane.payment(number)["state"])
+        return now if now in FINAL else ""
+
+    return str(lane.machine.until(state, f"the end of {number}"))
 
 
 def check_abort(

@@ -73,7 +73,7 @@ def check_socket(checks: Checks, lane: Lane) -> None:
 
 
 def check_reload(checks: Checks, lane: Lane) -> None:
-    """Check that a reload takes effect in the same process, and that a wrong one changes nothing."""
+    """Check that a reload takes effect in the same process, and a wrong one changes nothing."""
     machine, before = lane.machine, lane.pid
     good = machine.read(lane.config).decode()
 
