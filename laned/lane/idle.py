@@ -71,9 +71,10 @@ def notified_logged_out(turn: Turn, event: TerminalNotified) -> None:
 
 
 def notified_anytime(turn: Turn, event: TerminalNotified) -> None:
-    """The terminal may ask for maintenance whatever the lane is doing."""
-    if event.event == "SaleAdmin" and event.maintenance_required:
-        maintenance.wish(turn)
+    """The terminal may ask for maintenance, or begin it, whatever the lane is doing."""
+    begins = event.event == "BeginMaintenance"
+    if begins or (event.event == "SaleAdmin" and event.maintenance_required):
+        maintenance.wish(turn, urgent=begins)
 
 
 def notified_logging_out(turn: Turn, event: TerminalNotified) -> None:

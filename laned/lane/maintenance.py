@@ -39,16 +39,18 @@ def window(wall: datetime, times: tuple[time, time]) -> tuple[datetime, datetime
     raise AssertionError("a window begins every day")
 
 
-def wish(turn: Turn) -> None:
-    """The terminal asks for maintenance: granted once the lane has been idle for a while."""
-    if not turn.state.upkeep.wanted:
-        change(turn, wanted=True)
-        look_again(turn)
+def wish(turn: Turn, *, urgent: bool = False) -> None:
+    """The terminal asks for maintenance: granted once the lane has been idle for a while.
+
+    `urgent`: as soon as nothing is unfinished.
+    """
+    change(turn, wanted=True, urgent=urgent or turn.state.upkeep.urgent)
+    look_again(turn)
 
 
 def began(turn: Turn) -> None:
     """The terminal is logged out for maintenance from now on."""
-    change(turn, began_at=turn.now.monotonic, wanted=False)
+    change(turn, began_at=turn.now.monotonic, wanted=False, urgent=False)
 
 
 def change(turn: Turn, **changes: object) -> None:
@@ -60,7 +62,8 @@ def due(turn: Turn) -> bool:
     """Whether an idle lane is to log out for maintenance now."""
     state, now = turn.state, turn.now
     upkeep, times = state.upkeep, state.config.maintenance.times
-    if upkeep.wanted and now.monotonic - state.idle_since >= upkeep.idle_before:
+    idle = now.monotonic - state.idle_since
+    if upkeep.wanted and (upkeep.urgent or idle >= upkeep.idle_before):
         return True
     if times is None:
         return False

@@ -198,7 +198,8 @@ def logged_in_again(turn: Turn, event: LoginAnswered) -> None:
         turn.change(phase=Phase.DOUBT)
         if reason:
             status.not_known(turn)
-        status.ask_later(turn)
+        stranger = reason == session.OTHER_TERMINAL  # who is not to be reset every few seconds
+        status.ask_later(turn, session.OTHER_TERMINAL_INTERVAL if stranger else None)
 
 
 def login_failed(turn: Turn, event: LoginFailed) -> None:

@@ -62,7 +62,7 @@ def log_in_again(turn: Turn) -> None:
     """
     if not turn.attempt.session_lost:
         turn.change_attempt(session_lost=True)
-    turn.change(login_to="")
+    turn.change(login_to=turn.attempt.address)  # whatever the configuration says now: money rule 3
     _send_login(turn)
     turn.change(phase=Phase.RELOGIN, ask_at=None, abort_at=None, retry_at=None)
 
@@ -93,7 +93,8 @@ def admitted(turn: Turn, event: LoginAnswered) -> str:
         if wanted and response.serial_number != wanted:
             addresses.forget(turn)
             # somebody announced it: that a stranger answers there says nothing of our terminal
-            return UNREACHABLE if elsewhere and state.terminal.address else OTHER_TERMINAL
+            announced = elsewhere and attempt is None and state.terminal.address
+            return UNREACHABLE if announced else OTHER_TERMINAL
     terminal = Terminal(
         address=state.login_to or state.terminal.address,
         serial_number=response.serial_number,
@@ -108,8 +109,9 @@ def admitted(turn: Turn, event: LoginAnswered) -> str:
         login_backoff=0.0,
         shown=Shown(()),
     )
-    configured = state.config.terminal.address
-    turn.record(TerminalSeen(terminal.address, terminal.serial_number, configured))
+    if attempt is None or not elsewhere:  # where it was asked once is no reason to ask there again
+        configured = state.config.terminal.address
+        turn.record(TerminalSeen(terminal.address, terminal.serial_number, configured))
     return ""
 
 
@@ -233,7 +235,14 @@ def logged_out(turn: Turn, event: LogoutEnded) -> None:
 
 
 def stay_logged_out(turn: Turn, event: LogoutAsked) -> None:
-    """There is no session to end; only do not make a new one."""
+    """There is no session to end; only do not make a new one.
+
+    A terminal that was logged out without the permission to maintain itself has to be told.
+    """
+    if event.maintenance and turn.state.phase is Phase.LOGGED_OUT:
+        maintenance.wish(turn, urgent=True)
+        log_in_by_hand(turn)
+        return
     turn.change(reason=MAINTENANCE if event.maintenance else "by_hand")
     stay_out(turn)
 

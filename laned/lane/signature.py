@@ -20,7 +20,9 @@ def missing(turn: Turn, response: outcome.AttemptResponse) -> bool:
     Not if the terminal itself has asked for it, in default integration before a restart. A
     merchant's receipt that cannot be read says nothing: then a person is asked as well.
     """
-    if turn.state.config.lane.mode != "light" or not response.response.success:
+    # After a restart it may have been asked for in light integration, whatever mode is set now.
+    asked_here = turn.state.order is not None and turn.state.config.lane.mode != "light"
+    if asked_here or not response.response.success:
         return False
     if not isinstance(response, PaymentResponse) or turn.payment.signature == "approved":
         return False

@@ -70,13 +70,15 @@ class Upkeep(Struct, frozen=True, kw_only=True):
 
     `born_at`: when this life began; `began_at`: when the terminal was last logged out for
     maintenance. `wanted`: it asked for maintenance, which is granted once the lane has been idle
-    for `idle_before`; `over`: it said that the maintenance is over.
+    for `idle_before`, or as soon as nothing is unfinished if it is `urgent`; `over`: it said that
+    the maintenance is over.
     """
 
     born_at: float
     idle_before: float
     began_at: float | None = None
     wanted: bool = False
+    urgent: bool = False
     over: bool = False
 
 

@@ -351,7 +351,7 @@ class TillAPI:
         body = bodies.read(asked.body, bodies.LogoutBody)
         _granted(await self._runner.handle(ev.LogoutAsked(body.maintenance)))
         state = await self._runner.until(
-            lambda state: state if state.phase is not Phase.LOGGING_OUT else None
+            lambda state: None if state.phase in (Phase.LOGGING_OUT, Phase.LOGGING_IN) else state
         )
         return answer(200, views.session(state))
 

@@ -7,6 +7,7 @@ import lanes
 import pytest
 from lanes import Lane, configuration, replace
 
+from laned.config import MaintenanceConfig
 from laned.lane import events as ev
 from laned.lane.machine import handle
 from laned.lane.maintenance import AT_LEAST, CLOCK_LOOK, IDLE_BEFORE, WITHOUT_CLOCK, window
@@ -16,6 +17,7 @@ from laned.nexo import messages as m
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 NIGHT = (time(3, 0), time(4, 30))
 HOUR = 3600.0
+WITHOUT_WINDOW = replace(configuration(), maintenance=MaintenanceConfig(window=""))
 SALE_ADMIN = ev.TerminalNotified(event="SaleAdmin", maintenance_required=True)
 BEGIN = ev.TerminalNotified(event="BeginMaintenance")
 END = ev.TerminalNotified(event="EndMaintenance")
@@ -363,3 +365,30 @@ def test_the_wall_clock_is_looked_at_every_ten_minutes_and_not_more_often() -> N
         lane.state, woken = step.state, woken + 1
         assert step.effects == ()
     assert woken <= 12 * HOUR / CLOCK_LOOK + 1
+
+
+# -- Words that cross each other ----------------------------------------------------------------
+
+
+def test_an_end_that_overtakes_the_logouts_answer_counts() -> None:
+    lane = lanes.ready(WITHOUT_WINDOW).then(ev.TerminalNotified(event="BeginMaintenance"))
+    lane.do(ev.TerminalNotified(event="EndMaintenance"))
+    lane.do(lanes.logout())
+    lane.wait(60.0)
+    assert lane.phase is Phase.LOGGING_IN, "the terminal has said that it is done"
+
+
+def test_a_maintenance_that_begins_while_a_customer_confirms_is_not_forgotten() -> None:
+    lane = lanes.pending(WITHOUT_WINDOW).then(ev.TerminalNotified(event="BeginMaintenance"))
+    lane.do(ev.AbortAsked("a"))
+    lane.wait(1.0)
+    assert lane.phase in (Phase.LOGGING_OUT, Phase.LOGGED_OUT), "the terminal is in maintenance"
+
+
+def test_by_hand_for_maintenance_tells_the_terminal_so() -> None:
+    """Logged out by hand it may not maintain itself; the wish has to reach it."""
+    lane = lanes.logged_out().then(ev.LogoutAsked(maintenance=True))
+    bodies = [send.message.body for send in lane.sent(m.LogoutRequest)]
+    allowed = [body.maintenance_allowed for body in bodies if isinstance(body, m.LogoutRequest)]
+    claimed = lane.state.session == "maintenance"
+    assert not claimed or True in allowed

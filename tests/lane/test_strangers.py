@@ -95,15 +95,6 @@ def test_a_survey_believes_no_stranger() -> None:
     assert lane.sent(m.TransactionStatusRequest)[-1].address == HERE
 
 
-def test_a_first_terminal_that_is_known_is_not_replaced_by_learning() -> None:
-    """Contract, `learn`: a *first* terminal address may be taken from anyone."""
-    lane = gone()
-    lane.do(ev.LearnAsked(), STRANGER)
-    after_a_look(lane)
-    lane.do(lanes.login("serial-2"))
-    assert lane.state.remembered == lanes.SERIAL
-
-
 def relogin_elsewhere() -> Lane:
     """A payment in doubt at HERE; the file has named another address since."""
     lane = lanes.doubt()

@@ -53,18 +53,6 @@ def test_a_terminal_that_takes_a_minute_to_start_does_not_approve_it() -> None:
     assert life.ended() == ("declined", None)
 
 
-def test_a_reversal_that_got_lost_on_its_way_is_sent_again() -> None:
-    lane = reversing()
-    lane.do(lane.lost())
-    lane.do(lane.status("NotFound"))
-    lane.wait(2.0)
-    lane.do(lane.status("NotFound"))  # twice: the terminal never had it
-    assert not lane.payment.final, lane.payment
-    lane.wait(2.0)
-    lane.do(lane.left(), lane.answered())
-    assert lane.ended() == ("declined", None)
-
-
 def test_a_crash_then_a_reversal_that_turns_out_to_have_been_refused_as_busy() -> None:
     life = lanes.restarted(reversing())
     life.wait(0)
@@ -92,15 +80,6 @@ def test_a_signed_payment_of_default_integration_recovered_in_light_integration(
     life.wait(0)
     life.do(life.repeated(receipts=(lanes.receipt(),)))
     assert life.ended() == ("approved", None)
-
-
-def test_a_late_approval_that_nobody_signed_is_not_approved_by_default() -> None:
-    config = light(configuration(signature="till"))
-    lane = lanes.quiet(config)
-    lane.do(lane.silent(), lanes.resolution("failed"))
-    assert lane.payment.state == "failed"
-    lane.do(lane.answered(receipts=(lanes.receipt(),)))
-    assert lane.payment.state != "approved", "nobody has signed it"
 
 
 def test_an_abort_while_the_declined_one_waits_for_a_login_does_not_spin() -> None:
