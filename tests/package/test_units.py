@@ -110,3 +110,9 @@ def test_a_kiosk_is_never_given_up(unit: str) -> None:
     assert parser["Service"]["Restart"] == "always"
     assert int(parser["Service"]["WatchdogSec"]) > 10, "the journal tries a bad disk for 10 s"
     assert values(unit.replace("service", "socket"), "TriggerLimitIntervalSec") == ["0"]
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_callers_keep_their_names(unit: str) -> None:
+    """In a user namespace every till would be 65534, and a verdict (`resolve`) nobody's."""
+    assert values(unit, "PrivateUsers") in ([], ["no"])
