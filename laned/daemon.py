@@ -4,6 +4,7 @@
 all the adapters.
 """
 
+import gc
 import logging
 import secrets
 import signal
@@ -338,6 +339,7 @@ async def run(path: Path, environ: MutableMapping[str, str]) -> None:
 
             def ready(lane: Lane) -> None:
                 runners.append(lane.runner)
+                gc.freeze()  # what is there now stays: no event waits while it is looked through
                 log.info("lane %s is served on %s", config.lane.name, config.till.socket)
                 notify("READY=1", environ)
                 nursery.start_soon(report, lane.runner, environ)

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -321,6 +321,37 @@ def memory(payments: int) -> list[tuple[str, str, str]]:
     ]
 
 
+def two_lanes() -> list[tuple[str, str, str]]:
+    """Two lanes on one box share the pages of what they run."""
+    with ExitStack() as both:
+        daemons = []
+        for number in (1, 2):
+            folder = both.enter_context(tempfile.TemporaryDirectory())
+            settings = CONFIG.format(
+                terminal=free_port(),
+                listener=free_port(),
+                poi_id=f"{POI_ID}-{number}",
+                folder=folder,
+            )
+            (Path(folder) / "laned.toml").write_text(settings)
+            run = ("-m", "laned", "run", "--config", f"{folder}/laned.toml")
+            daemons.append(both.enter_context(process(*run)))
+            till = Till(Path(folder) / "till.sock")
+            until("an answer", lambda till=till: state(till) == "offline")  # type: ignore[misc]
+        total = sum(resident(daemon.pid) for daemon in daemons) / 2
+        own = sum(proportional(daemon.pid) for daemon in daemons) / 2
+    return [
+        ("two lanes, resident memory of each", f"{total:.1f} MB", ""),
+        ("the same, shared pages counted once", f"{own:.1f} MB", f"{own / total:.2f} of it"),
+    ]
+
+
+def proportional(pid: int) -> float:
+    """Memory with each shared page divided by those that share it."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in rollup if line.startswith("Pss:")) * 1024 / 1e6
+
+
 def resident(pid: int) -> float:
     fields = Path(f"/proc/{pid}/statm").read_text().split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
@@ -335,6 +366,7 @@ def main() -> None:
         *button_to_abort(10 if quick else 100),
         *start_to_ready(3 if quick else 11),
         *memory(20 if quick else 100),
+        *two_lanes(),
     ]
     width = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
