@@ -212,6 +212,7 @@ async def serve_lane(
     on_listening: Callable[[Sequence[Listener]], None] = lambda callbacks: None,
     on_ready: Callable[[Lane], None] = lambda lane: None,
     idle_before: float = IDLE_BEFORE,
+    moment: Callable[[], ev.Moment] = real_moment,
     on_frame: Callable[..., None] | None = None,
 ) -> None:
     """Run the lane of `config` on its real sockets until `stop` is set, then stop in good order.
@@ -234,6 +235,7 @@ async def serve_lane(
                 display_offload=WorkerThread(),
                 probe=liveness.tcp_probe(config.terminal.connect_timeout),
                 idle_before=idle_before,
+                moment=moment,
                 on_frame=on_frame,
             )
         )

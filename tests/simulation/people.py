@@ -6,7 +6,8 @@ from functools import partial
 
 import trio
 from lives import damage, lose
-from world import World
+from msgspec.structs import replace
+from world import HOME, World, configured
 
 from laned.lane import events as ev
 from laned.lane.machine import IDLE
@@ -27,6 +28,8 @@ STRAY = (
 )
 """What a terminal may post although nothing is asked of it."""
 NOTICES = ("Shutdown", "Initialised", "Abort", "SaleAdmin", "BeginMaintenance", "EndMaintenance")
+PLACES = (HOME, "192.0.2.17:11000")
+"""Where terminals are put."""
 GIVE_UP_AFTER = 40  # refusals
 
 
@@ -190,7 +193,7 @@ def meddling(world: World, draw: random.Random) -> ev.Event:
         ev.LearnAsked(),
         ev.UpdateAsked(),
         ev.AddressAnnounced(choose(ELSEWHERE), yes),
-        ev.TerminalProbed(choose((*ELSEWHERE, world.config.terminal.address)), yes),
+        ev.TerminalProbed(choose((*ELSEWHERE, world.terminal.address)), yes),
         ev.ConfigChanged(world.config),
     ]
     if draw.random() < 0.1:
@@ -208,10 +211,8 @@ class Crowd:
 
     async def run(self) -> None:
         while self._phases:
-            runner = await self._world.runner()
-            with trio.move_on_after(5.0):
-                await runner.until(self._wants)
-                await self._talk()
+            await self._world.until(self._wants)
+            await self._talk()
             await trio.sleep(self._random.choice((1.0, 10.0, 30.0)))
 
     def _wants(self, state: LaneState) -> bool | None:
@@ -310,6 +311,42 @@ class Gremlin:
                 self._world.books.sessions_lost.append((terminal, trio.current_time()))
             self._world.nursery.start_soon(terminal._panel.notify, terminal.session, name)
         await trio.lowlevel.checkpoint()
+
+    async def restart(self) -> None:
+        """In good order, as terminals do every day."""
+        await self._world.terminal.restart()
+
+    async def wish(self) -> None:
+        self._world.terminal.require_maintenance()
+        await trio.lowlevel.checkpoint()
+
+    async def move(self) -> None:
+        """To another address; in light integration it comes back, because nobody hears of it."""
+        world = self._world
+        home = world.terminal.address
+        await world.terminal.move(self._random.choice(PLACES))
+        if world.config.lane.mode == "light":
+            await trio.sleep(self._random.choice((1.0, 100.0)))
+            await world.terminal.move(home)
+
+    async def outage(self) -> None:
+        seconds = self._random.choice((3.0, 30.0, 300.0))
+        await self._world.terminal.outage(seconds, silent=self._random.random() < 0.5)
+
+    async def reload(self) -> None:
+        """The file names another signature policy, and is read again."""
+        world, choose = self._world, self._random.choice
+        policy = choose(("decline", "button", "till"))
+        world.plan = replace(world.plan, signature=policy, retry_interval=choose((1.0, 3.0)))
+        world.config = configured(world.folder, world.plan)
+        await world.bring(ev.ConfigChanged(world.config))
+
+    async def clock(self) -> None:
+        """The box does not know the time for a while."""
+        clocks = self._world.clocks
+        clocks.ahead, clocks.synchronised = self._random.uniform(-7200, 7200), False
+        await trio.sleep(self._random.choice((5.0, 600.0)))
+        clocks.ahead, clocks.synchronised = 0.0, True
 
     async def fill(self) -> None:
         """The disk is full, or cannot be written, for a while."""

@@ -15,11 +15,11 @@ from lives import lose
 from msgspec import Struct
 from msgspec.structs import replace
 from people import Attendant, Crowd, Gremlin, Meddler, Supervisor, Till
-from world import Plan, World, made
+from world import HOME, Plan, World, made
 
 from laned.lane import events as ev
 from laned.lane.state import Phase
-from laned.simulator import SCENARIOS, Scenario, Settings
+from laned.simulator import SCENARIOS, Link, Scenario, Settings
 
 T = TypeVar("T")
 
@@ -54,6 +54,9 @@ BRIEF = [
 ]
 """Phases that a lane is seldom in, or not for long."""
 WAYS = ["reboot", "forget", "swap", "unplug", "cut", "kill", "stop", "notify", "fill"]
+UPKEEP = ["restart", "wish", "move", "outage", "reload", "clock"]
+BY_HAND = "in maintenance"
+"""People log in when they like, and a life that has just begun knows of no maintenance."""
 
 
 class Verdict(Struct):
@@ -81,10 +84,13 @@ class Course(Struct, frozen=True, kw_only=True):
 
 def plan_for(seed: int) -> tuple[Plan, Course]:
     """A seed's plan: from almost nothing going wrong to almost everything."""
-    draw = random.Random(f"{seed} plan")
+    draw, upkeep = random.Random(f"{seed} plan"), random.Random(f"{seed} upkeep")
     rough = draw.choice((0.0, 0.3, 1.0, 1.0))
     plan = Plan(
-        mode=draw.choice(("default",) * 5 + ("light",)),
+        mode=(mode := draw.choice(("default",) * 5 + ("light",))),
+        address=upkeep.choice((HOME, HOME, HOME, "auto")) if mode == "default" else HOME,
+        window=upkeep.choice(("", "", "", "", "12:15-13:15")),
+        idle_before=upkeep.choice((5.0, 60.0, 600.0)),
         signature=draw.choice(("decline", "button", "till")),
         retry_interval=draw.choice((1.0, 2.0, 10.0)),
         response_timeout=draw.choice((20.0, 60.0, 300.0)),
@@ -97,6 +103,8 @@ def plan_for(seed: int) -> tuple[Plan, Course]:
             keeps_newest=draw.random() < 0.5,
             remembers_refusals=draw.random() < 0.3,
             refuse_reversals=draw.random() < 0.3,
+            maintenance_time=upkeep.choice((20.0, 300.0)),
+            maintenance_reboots=upkeep.random() < 0.5,
         ),
         scenarios=tuple(draw.choices(_scenarios(draw), k=3)),
         faults=draw.choice((0.0, 0.05, 0.15, 0.4)) * rough,
@@ -114,7 +122,7 @@ def plan_for(seed: int) -> tuple[Plan, Course]:
         crowd=draw.sample(BRIEF, draw.choice((0, 1, 3))),
         gremlin=draw.choice((20.0, 60.0, 300.0, 1e6)),
         spiteful=draw.random() < 0.5,
-        ways=draw.sample(WAYS, draw.randint(1, 5)),
+        ways=draw.sample(WAYS, draw.randint(1, 5)) + upkeep.sample(UPKEEP, upkeep.randint(0, 2)),
         loses=draw.choice((0.0, 0.0, 0.1)),
         damages=draw.choice((0.0, 0.0, 0.1)),
     )
@@ -160,6 +168,7 @@ async def _run(seed: int, traced: bool, folder: Path) -> Verdict:
     plan, course = plan_for(seed)
     async with made(seed, folder, plan, traced=traced) as world:
         world.say(f"{plan!r} {course!r}")
+        world.books.excused += (BY_HAND,)
         try:
             with trio.fail_after(LONGEST):
                 await _live(world, course)
@@ -224,6 +233,9 @@ async def _caretaker(world: World) -> None:
         state = life.runner.state
         if state.journal == "new":
             await world.bring(ev.JournalAcknowledged())
+        if not state.terminal.address and world.config.lane.mode == "default":
+            await world.bring(ev.LearnAsked())
+            await world.terminal.save()
         if state.phase is Phase.LOGGED_OUT:
             await world.bring(ev.LoginAsked())
         if state.phase is Phase.BROKEN:
@@ -258,6 +270,7 @@ async def heal(world: World) -> None:
     world.calm = True
     world.unplugged = False
     world.trouble.condition = ""
+    world.nursery.start_soon(_look_after, world)
     for terminal in world.terminals:
         await terminal.until(partial(getattr, terminal, "powered"))
     if await _settles(world, SETTLES_WITHIN):
@@ -273,6 +286,22 @@ async def heal(world: World) -> None:
         world.covered.fact("a reversal that stays unknown for ever")
     elif not await _settles(world, SETTLES_WITHIN):
         world.books.fault(f"not settled: {state!r:.2000}")
+
+
+async def _look_after(world: World) -> None:
+    """A person who sees that the lane has no terminal: plugs it in, and saves in its menu."""
+    while True:
+        if world.terminal.link is not Link.UP:
+            world.terminal.plug()
+        life = world.life
+        if life is not None and world.terminal.powered:
+            state = life.runner.state
+            if state.phase is Phase.LOGGED_OUT:
+                await world.bring(ev.LoginAsked())
+            elif state.terminal.address != world.terminal.address and state.attempt is None:
+                await world.bring(ev.LearnAsked())
+                await world.terminal.save()
+        await trio.sleep(60.0)
 
 
 async def _settles(world: World, seconds: float) -> bool:

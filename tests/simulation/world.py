@@ -29,6 +29,7 @@ from laned.config import Config, parse
 from laned.journal import JournalError
 from laned.lane import effects as fx
 from laned.lane import events as ev
+from laned.lane.maintenance import IDLE_BEFORE
 from laned.lane.start import start
 from laned.lane.state import LaneState, Phase
 from laned.liveness import watch
@@ -51,6 +52,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     mode: str = "default"
     address: str = HOME
     window: str = ""
+    idle_before: float = IDLE_BEFORE
     begin: datetime = BEGIN
     signature: str = "decline"
     retry_interval: float = 2.0
@@ -330,7 +332,8 @@ class World(Witness):
         self.books.life_begins()
         transport = Network(self, self.random(f"network {self.lives}"), life.point, self._older)
         client = TerminalClient(3.0, transport)
-        first = start(self.config, journal.past(), self.moment())
+        idle_before = self.plan.idle_before
+        first = start(self.config, journal.past(), self.moment(), idle_before=idle_before)
         life.runner = runner = WatchedRunner(
             first,
             life=journal.life,
