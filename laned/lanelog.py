@@ -18,7 +18,7 @@ from laned.lane.payment import Payment, PaymentState
 from laned.lane.replies import SHOUTED
 from laned.lane.state import Hardware, SessionState
 from laned.lane.views import ClosedPromptView, PromptView, SessionView
-from laned.runner import Published
+from laned.publishing import Published
 
 log = logging.getLogger("laned.lane")
 

@@ -17,7 +17,7 @@ from laned.asgi import ASGIApp, Message, Receive, Scope, Send
 from laned.lane import events as ev
 from laned.lane.payment import FINAL, Payment, PaymentKind, PaymentState
 from laned.lane.state import AnsweredBy, LaneState, PromptKind, SessionState
-from laned.runner import Published
+from laned.publishing import Published
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Metric

@@ -9,10 +9,10 @@ import logging
 import math
 import secrets
 import string
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 import trio
@@ -24,19 +24,17 @@ from laned.lane import events as ev
 from laned.lane.answers import Exchange, event_for
 from laned.lane.effects import Entry, Record, Send
 from laned.lane.machine import handle
-from laned.lane.news import News, news
 from laned.lane.payment import Payment
-from laned.lane.state import LaneState, Phase
+from laned.lane.state import Phase
 from laned.lane.turn import Refusal, Step
 from laned.nexo import messages as m
 from laned.offload import Offload
+from laned.publishing import Observer, Publisher
 
 log = logging.getLogger("laned.lane")
 T = TypeVar("T")
 
 INBOX: Final = 256  # events that may wait to be handled
-HISTORY: Final = 1000  # news kept for tills that come back
-NEWS_PER_LIFE: Final = 1_000_000_000  # news ids of one run; the next run's are all higher
 WRITE_FOR: Final = 10.0  # seconds for which an outcome that cannot be recorded is tried again
 WRITE_AGAIN: Final = 0.5  # seconds between two tries
 _NEW: Final = (ev.PaymentAsked, ev.ReversalAsked)  # begun only if the journal can take it
@@ -64,30 +62,6 @@ class Handled(Struct, frozen=True):
     repeated: Payment | None = None
 
 
-class Told(Struct, frozen=True):
-    """News with its id, which grows from life to life."""
-
-    id: int
-    news: News
-
-
-class Published(Struct, frozen=True):
-    """One step of the lane: it is on disk, and the till can hear of it.
-
-    `event` is None for the first step of a life, `recording` the seconds that the journal took, if
-    there was something to record.
-    """
-
-    before: LaneState
-    event: ev.Event | None
-    after: LaneState
-    news: tuple[News, ...]
-    recording: float | None
-
-
-Observer = Callable[[Published], None]
-"""Looks at every step, and keeps nobody waiting: the log, the metrics."""
-
 _clock = Clock()
 
 
@@ -110,14 +84,7 @@ class _Inquiry:
         self.handled: Handled | None = None
 
 
-class _Waiter(Generic[T]):
-    def __init__(self, view: Callable[[LaneState], T | None]) -> None:
-        self.view = view
-        self.done = trio.Event()
-        self.found: T | None = None
-
-
-class Runner:
+class Runner(Publisher):
     """Owns the lane: its state, its inbox, and everybody who watches it."""
 
     def __init__(
@@ -131,23 +98,17 @@ class Runner:
         moment: Callable[[], ev.Moment] = real_moment,
         observers: Sequence[Observer] = (),
     ) -> None:
-        self.state = first.state
+        super().__init__(first.state, life, observers)
         self._first = first
         self._journal = journal
         self._offload = offload
         self._terminal = terminal
         self._moment = moment
-        self._observers = observers
         self._inbox, self._events = trio.open_memory_channel[_Inquiry](INBOX)
         self._attempt = ("", trio.CancelScope())  # the newest attempt's ServiceID and exchange
         self._asking: set[_Inquiry] = set()
-        self._waiters: set[_Waiter[Any]] = set()
-        self._published = trio.Event()
+        self._timed = False  # whether the newest event was TimePassed
         self._moved_on = trio.Event()  # set, and made new, whenever the lane's task has got on
-        self._last_id = life * NEWS_PER_LIFE
-        self._first_id = self._last_id + 1
-        self._history: deque[Told] = deque(maxlen=HISTORY)
-        self.stopped = trio.Event()
 
     # -- The lane's own task
 
@@ -161,21 +122,31 @@ class Runner:
                     await self._next(nursery)
                 nursery.cancel_scope.cancel()
         finally:
-            self.stopped.set()
-            self._published.set()
+            self.end()
             self._moved_on.set()
             self._events.close()
             for inquiry in self._asking:
                 inquiry.done.set()  # unhandled: LaneStopped
 
     async def _next(self, nursery: trio.Nursery) -> None:
-        wake_at = self.state.wake_at
-        inquiry = _Inquiry(ev.TimePassed())
-        with trio.move_on_at(math.inf if wake_at is None else wake_at):
-            inquiry = await self._events.receive()
+        inquiry = await self._taken()
+        self._timed = isinstance(inquiry.event, ev.TimePassed)
         inquiry.handled = await self._handle(inquiry.event, nursery)
         inquiry.done.set()
         self._move_on()
+
+    async def _taken(self) -> _Inquiry:
+        """The next event, or that something has fallen due.
+
+        What stays due by a mistake does not keep from being heard whoever waits.
+        """
+        if self._timed:
+            with suppress(trio.WouldBlock):
+                return self._events.receive_nowait()
+        wake_at = self.state.wake_at
+        with trio.move_on_at(math.inf if wake_at is None else wake_at):
+            return await self._events.receive()
+        return _Inquiry(ev.TimePassed())
 
     def _move_on(self) -> None:
         moved_on, self._moved_on = self._moved_on, trio.Event()
@@ -262,8 +233,7 @@ class Runner:
         elif entries:
             await self._write_patiently(entries)
         recording = trio.current_time() - began if entries else None
-        before, self.state = self.state, step.state
-        self._publish(before, event, recording)
+        self.publish(step.state, event, recording)
         self._hang_up()
         for effect in step.effects:
             if isinstance(effect, Send):
@@ -359,7 +329,7 @@ class Runner:
         except trio.BrokenResourceError:
             pass  # the lane has stopped
 
-    # -- For those who watch
+    # -- For the watchdog
 
     async def pulse(self) -> None:
         """Return when the lane's task has got on with its work, and the journal's thread is free.
@@ -374,79 +344,6 @@ class Runner:
             raise LaneStopped from None
         await moved_on.wait()
         await self._offload(_nothing)
-
-    def _publish(self, before: LaneState, event: ev.Event | None, recording: float | None) -> None:
-        told = tuple(news(before, event, self.state))
-        for item in told:
-            self._last_id += 1
-            self._history.append(Told(self._last_id, item))
-        for waiter in list(self._waiters):
-            waiter.found = waiter.view(self.state)
-            if waiter.found is not None:
-                self._waiters.discard(waiter)
-                waiter.done.set()
-        published, self._published = self._published, trio.Event()
-        published.set()
-        for observe in self._observers:
-            observe(Published(before, event, self.state, told, recording))
-
-    async def until(self, view: Callable[[LaneState], T | None]) -> T:
-        """Wait until `view` gives something; it is looked at for every published state."""
-        found = view(self.state)
-        if found is not None:
-            return found
-        waiter = _Waiter(view)
-        self._waiters.add(waiter)
-        try:
-            await waiter.done.wait()
-        finally:
-            self._waiters.discard(waiter)
-        assert waiter.found is not None
-        return waiter.found
-
-    async def changes(self, view: Callable[[LaneState], T]) -> AsyncIterator[T]:
-        """What `view` gives now and whenever that changes; steps in between may be skipped."""
-        seen: list[T] = []
-        while True:
-            published = self._published
-            value = view(self.state)
-            if [value] != seen:
-                seen = [value]
-                yield value
-            if not self.stopped.is_set():
-                await published.wait()
-            elif view(self.state) == value:
-                return
-
-    def position(self, after: int | None) -> int:
-        """Where `listen` can go on for someone whose last news was `after`.
-
-        An id that is not of this run, or older than the history, goes on with what comes next.
-        """
-        oldest = self._history[0].id if self._history else self._last_id + 1
-        known = after is not None and max(self._first_id, oldest) - 1 <= after <= self._last_id
-        return after if after is not None and known else self._last_id
-
-    async def listen(self, after: int) -> AsyncGenerator[Told, None]:
-        """News after the position `after`, then live; ends when the lane stops.
-
-        It also ends for a listener who has fallen behind the history.
-        """
-        while True:
-            published = self._published
-            for told in self._since(after):
-                if told.id != after + 1:
-                    return  # fell out of the history: the till starts over with the whole lane
-                after = told.id
-                yield told
-            if self.stopped.is_set() and after == self._last_id:
-                return
-            if after == self._last_id:
-                await published.wait()
-
-    def _since(self, after: int) -> list[Told]:
-        missing = min(self._last_id - after, len(self._history))
-        return [self._history[-n] for n in range(missing, 0, -1)]
 
 
 def _nothing() -> None:

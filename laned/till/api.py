@@ -28,7 +28,8 @@ from laned.lane.session import UNREACHABLE
 from laned.lane.state import LaneState, Phase
 from laned.lane.turn import Refusal
 from laned.offload import Offload
-from laned.runner import Handled, LaneStopped, Runner, Told
+from laned.publishing import Told
+from laned.runner import Handled, LaneStopped, Runner
 from laned.till import bodies, problems
 from laned.till.openapi import document
 from laned.till.problems import ProblemError

@@ -6,7 +6,7 @@ from lanes import Lane
 from laned.lane import events as ev
 from laned.lane.state import Phase
 from laned.metrics import Metrics
-from laned.runner import Published
+from laned.publishing import Published
 
 
 def counted(metrics: Metrics, lane: Lane, event: ev.Event) -> None:

@@ -217,6 +217,16 @@ async def test_the_lane_wakes_when_something_is_due(path: Path, autojump_clock: 
         await made.until(Phase.READY)
 
 
+async def test_what_is_due_for_ever_by_a_mistake_keeps_nobody_from_being_heard(
+    path: Path, autojump_clock: MockClock
+) -> None:
+    async with ready(path) as made:
+        made.runner.state = lanes.replace(made.runner.state, login_at=-1.0)  # READY waits for none
+        with trio.fail_after(1.0):
+            handled = await made.runner.handle(ASKED)
+        assert handled.refusal is None
+
+
 # -- Who asks -------------------------------------------------------------------------------------
 
 

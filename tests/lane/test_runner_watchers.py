@@ -10,7 +10,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from laned.lane import events as ev
 from laned.lane.state import LaneState, Phase
-from laned.runner import HISTORY, NEWS_PER_LIFE, LaneStopped, Told
+from laned.publishing import HISTORY, NEWS_PER_LIFE, Told
+from laned.runner import LaneStopped
 
 
 @pytest.fixture

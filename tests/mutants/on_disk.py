@@ -37,13 +37,11 @@ MUTANTS = (
         elif entries:
             await self._write_patiently(entries)
         recording = trio.current_time() - began if entries else None
-        before, self.state = self.state, step.state
-        self._publish(before, event, recording)
+        self.publish(step.state, event, recording)
 """,
         new="""\
         recording = None
-        before, self.state = self.state, step.state
-        self._publish(before, event, recording)
+        self.publish(step.state, event, recording)
         if entries and isinstance(event, _NEW):
             await self._offload(lambda: self._journal.write(entries))
         elif entries:

@@ -15,7 +15,8 @@ from laned.journal import AnyJournal, BrokenJournal, Journal, JournalError, Stor
 from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.state import LaneState
-from laned.runner import Handled, Runner, Told
+from laned.publishing import Told
+from laned.runner import Handled, Runner
 
 
 class Crash(Exception):  # noqa: N818 - as sudden as a power cut
@@ -127,9 +128,9 @@ class WatchedRunner(Runner):
         self._life.witness.handles(event, self.state)
         await super()._take_note(event, nursery)
 
-    def _publish(self, before: LaneState, event: ev.Event | None, recording: float | None) -> None:
+    def publish(self, state: LaneState, event: ev.Event | None, recording: float | None) -> None:
         self._life.point("before it is published")
-        super()._publish(before, event, recording)
+        super().publish(state, event, recording)
         told = self._since(self._told)
         self._told = self._last_id
         self._life.witness.told(self._life, told)

@@ -34,7 +34,8 @@ from laned.lane.start import start
 from laned.lane.state import LaneState, Phase
 from laned.liveness import watch
 from laned.offload import in_line
-from laned.runner import Handled, LaneStopped, Told
+from laned.publishing import Told
+from laned.runner import Handled, LaneStopped
 from laned.simulator import Scenario, Settings, Terminal
 from laned.terminal import TerminalClient
 
