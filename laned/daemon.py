@@ -194,8 +194,11 @@ async def _prune(config: Config, journal: AnyJournal, offload: Offload) -> None:
     """Drop old details once a day; never while the clock may be wrong (money rule 13)."""
     while True:
         if clock_synchronised():
+            pruned, more = 0, True
             try:
-                pruned = await offload(lambda: journal.prune(config.journal.keep_days))
+                while more:
+                    some = await offload(lambda: journal.prune(config.journal.keep_days))
+                    pruned, more = pruned + some, some > 0
             except JournalError as error:
                 log.warning("old payments are not pruned: %s", error)
             else:
@@ -342,7 +345,8 @@ async def run(path: Path, environ: MutableMapping[str, str]) -> None:
             def ready(lane: Lane) -> None:
                 runners.append(lane.runner)
                 gc.freeze()  # what is there now stays: no event waits while it is looked through
-                log.info("lane %s is served on %s", config.lane.name, config.till.socket)
+                where = "the socket of systemd" if passed else config.till.socket
+                log.info("lane %s is served on %s", config.lane.name, where)
                 notify("READY=1", environ)
                 nursery.start_soon(report, lane.runner, environ)
 

@@ -30,6 +30,7 @@ from laned.lane.payment import Attempt, Order, Payment, PaymentState
 from laned.lane.start import Past
 
 MAX_PAGE: Final = 1000  # payments in one answer
+MAX_PRUNED: Final = 200  # payments whose details are dropped in one transaction
 BUSY_TIMEOUT: Final = 5.0  # seconds; only a person with a shell can hold the file besides us
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -130,11 +131,11 @@ class Journal:
         """Let the ballast go, so that what has happened can be written."""
         self._ballast.release()
 
-    def prune(self, keep_days: int) -> int:
-        """Drop the details of payments older than `keep_days` before the newest; how many.
+    def prune(self, keep_days: int, most: int = MAX_PRUNED) -> int:
+        """Drop the details of `most` payments older than `keep_days` before the newest; how many.
 
         Their rows stay for ever. What is not final is never pruned. Age counts from the newest row,
-        not from the clock, which may be wrong.
+        not from the clock, which may be wrong. Not all at once: a payment may want to be recorded.
         """
         with self._errors("write"), self._transaction():
             newest = self._db.execute(
@@ -143,13 +144,14 @@ class Journal:
             if newest is None:
                 return 0
             before = datetime.fromisoformat(newest[0]) - timedelta(days=keep_days)
-            old = "SELECT seq FROM payments WHERE final AND document IS NOT NULL AND created_at < ?"
-            self._db.execute(f"DELETE FROM changes WHERE payment IN ({old})", (before.isoformat(),))  # noqa: S608
-            pruned = self._db.execute(
-                f"UPDATE payments SET document = NULL WHERE seq IN ({old})",  # noqa: S608
-                (before.isoformat(),),
-            )
-            return pruned.rowcount
+            old = self._db.execute(
+                "SELECT seq FROM payments WHERE final AND document IS NOT NULL AND created_at < ?"
+                " LIMIT ?",
+                (before.isoformat(), most),
+            ).fetchall()
+            self._db.executemany("DELETE FROM changes WHERE payment = ?", old)
+            self._db.executemany("UPDATE payments SET document = NULL WHERE seq = ?", old)
+            return len(old)
 
     # -- Lives
 
