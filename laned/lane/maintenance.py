@@ -62,8 +62,9 @@ def due(turn: Turn) -> bool:
     """Whether an idle lane is to log out for maintenance now."""
     state, now = turn.state, turn.now
     upkeep, times = state.upkeep, state.config.maintenance.times
-    idle = now.monotonic - state.idle_since
-    if upkeep.wanted and (upkeep.urgent or idle >= upkeep.idle_before):
+    # the very sums that `look_again` waits for: differences of floats can be a little less
+    idle_enough = now.monotonic >= state.idle_since + upkeep.idle_before
+    if upkeep.wanted and (upkeep.urgent or idle_enough):
         return True
     if times is None:
         return False
@@ -78,8 +79,8 @@ def is_over(turn: Turn) -> bool:
     """Whether a lane that is logged out for maintenance may log in again."""
     state, now = turn.state, turn.now
     assert state.upkeep.began_at is not None
-    out = now.monotonic - state.upkeep.began_at
-    return not _in_window(turn) and (state.upkeep.over or out >= AT_LEAST)
+    long_enough = now.monotonic >= state.upkeep.began_at + AT_LEAST
+    return not _in_window(turn) and (state.upkeep.over or long_enough)
 
 
 def _in_window(turn: Turn) -> bool:

@@ -284,6 +284,16 @@ def test_a_terminal_that_is_away_for_maintenance_is_not_called() -> None:
     assert lane.phase is Phase.LOGGING_IN
 
 
+def test_times_that_do_not_add_up_to_the_last_digit_leave_nobody_waiting() -> None:
+    """`idle_since` + 600 - `idle_since` is less than 600 for many a float; nothing else is due."""
+    for number in range(200):
+        lane = Night(local("2025-06-07 12:00"), "")
+        lane.now = number * 0.1234567
+        lane.do(ev.LoginAsked(), lanes.login(), SALE_ADMIN)
+        assert lane.until(Phase.LOGGED_OUT) == pytest.approx(IDLE_BEFORE)
+        assert lane.until(Phase.READY) == pytest.approx(AT_LEAST)
+
+
 # -- By hand --------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ import trio
 from lives import Life
 from msgspec import Struct
 from people import asks
-from seeds import resolve, virtually
+from seeds import BY_HAND, resolve, virtually
 from world import Plan, World, made
 
 from laned.lane import events as ev
@@ -23,9 +23,7 @@ from laned.simulator import SCENARIOS, Settings
 
 SETTLES_WITHIN = 600.0
 RESOLVED_AFTER = 45.0  # by a person, if the terminal cannot tell
-ELSEWHERE = ("maintenance", "light", "light-signature-declined")
-"""In default integration, and to a terminal that wants nothing, they are others by another name."""
-SCENARIO_NAMES = (*(name for name in SCENARIOS if name not in ELSEWHERE), "reversal")
+SCENARIO_NAMES = (*SCENARIOS, "reversal")
 FIRST, SECOND = "first-1", "second-2"
 
 
@@ -59,12 +57,16 @@ async def _crash(scenario: str, number: int, folder: Path) -> Swept:
     busy = 3.0 if scenario == "busy" else 0.5
     known = SCENARIOS.get(scenario, SCENARIOS["happy"])
     plan = Plan(
+        mode="light" if scenario.startswith("light") else "default",
+        idle_before=10.0,
         signature="button",
         scenarios=(known,),
         settings=Settings(busy_after_login=busy, busy_after_payment=0.5),
     )
     async with made(number, folder, plan) as world:
         place = ""
+        world.terminal.maintenance_required = known.maintenance
+        world.books.excused += (BY_HAND,)
 
         def at(life: Life, name: str) -> bool:
             nonlocal place
@@ -82,6 +84,9 @@ async def _crash(scenario: str, number: int, folder: Path) -> Swept:
                 await world.bring(
                     ev.ReversalAsked(payment_id=FIRST, reason=ReversalReason.MERCHANT_CANCEL)
                 )
+                await world.idle()
+            if known.maintenance:
+                await world.terminal.until(lambda: world.terminal.maintenances > 0)
                 await world.idle()
             if world.lives == 1:  # not crashed yet: the stop has its places, too
                 await world.bring(ev.StopAsked())
@@ -114,6 +119,9 @@ USUAL = {
     "aborted": "aborted",
     "customer-cancel": "aborted",
     "busy": "approved",
+    "maintenance": "approved",
+    "light": "approved",
+    "light-signature-declined": "declined",
     "lost-response": "approved",
     "reboot": "approved",
     "reboot-forgets": "approved",  # by a person's verdict
