@@ -41,8 +41,8 @@ def _over(lane: Lane, number: str) -> str:
     """Wait for a payment's end; its state."""
 
     def state() -> str:
-        now = str(lane.payment(number)["state"])
-        return now if now in FINAL else ""
+        found = str(lane.payment(number)["state"])
+        return found if found in FINAL else ""
 
     return str(lane.machine.until(state, f"the end of {number}"))
 
