@@ -30,6 +30,8 @@ STRAY = (
 NOTICES = ("Shutdown", "Initialised", "Abort", "SaleAdmin", "BeginMaintenance", "EndMaintenance")
 PLACES = (HOME, "192.0.2.17:11000")
 """Where terminals are put."""
+REPLACED_AFTER = 15.0
+"""Seconds in which a new journal comes at the least: what the life before has sent is read."""
 GIVE_UP_AFTER = 40  # refusals
 
 
@@ -375,8 +377,10 @@ class Supervisor:
             world.covered.fact("journal lost")
             world.books.journal_goes()
             lose(world.path)
+            await trio.sleep(REPLACED_AFTER)
         elif self._random.random() < self._damages:
             world.say("the journal is damaged")
             world.covered.fact("journal damaged")
             world.books.journal_goes()
             damage(world.path)
+            await trio.sleep(REPLACED_AFTER)

@@ -86,9 +86,10 @@ def plan_for(seed: int) -> tuple[Plan, Course]:
     """A seed's plan: from almost nothing going wrong to almost everything."""
     draw, upkeep = random.Random(f"{seed} plan"), random.Random(f"{seed} upkeep")
     rough = draw.choice((0.0, 0.3, 1.0, 1.0))
+    light = draw.random() < 0.2
     plan = Plan(
-        mode=(mode := draw.choice(("default",) * 5 + ("light",))),
-        address=upkeep.choice((HOME, HOME, HOME, "auto")) if mode == "default" else HOME,
+        mode="light" if light else "default",
+        address=HOME if light else upkeep.choice((HOME, HOME, HOME, "auto")),
         window=upkeep.choice(("", "", "", "", "12:15-13:15")),
         idle_before=upkeep.choice((5.0, 60.0, 600.0)),
         signature=draw.choice(("decline", "button", "till")),
@@ -106,12 +107,13 @@ def plan_for(seed: int) -> tuple[Plan, Course]:
             maintenance_time=upkeep.choice((20.0, 300.0)),
             maintenance_reboots=upkeep.random() < 0.5,
         ),
-        scenarios=tuple(draw.choices(_scenarios(draw), k=3)),
+        scenarios=tuple(draw.choices(_scenarios(draw, light=light), k=3)),
         faults=draw.choice((0.0, 0.05, 0.15, 0.4)) * rough,
         focus=tuple(draw.sample(FOCI, draw.choice((0, 0, 1, 1, 2)) if rough else 0)),
         post_faults=draw.choice((0.0, 0.05, 0.2)) * rough,
         crashes=draw.choice((0.0, 0.5, 1.0)),
         latency=draw.choice((0.0, 0.0, 0.1, 1.5, 4.0)),
+        late=draw.choice((0.0, 0.0, 0.0, 0.3)),
         lies=draw.choice((0.0, 0.0, 0.0, 0.2)),
         ignores_reference=draw.random() < 0.1,
     )
@@ -119,7 +121,7 @@ def plan_for(seed: int) -> tuple[Plan, Course]:
         tills=draw.choice((1, 1, 2)),
         customers=draw.choice((3, 3, 4)),
         meddler=draw.choice((3.0, 20.0, 1e6)),
-        crowd=draw.sample(BRIEF, draw.choice((0, 1, 3))),
+        crowd=draw.sample(BRIEF, draw.choice((0, 1, 3))) + [Phase.SIGNING] * light,
         gremlin=draw.choice((20.0, 60.0, 300.0, 1e6)),
         spiteful=draw.random() < 0.5,
         ways=draw.sample(WAYS, draw.randint(1, 5)) + upkeep.sample(UPKEEP, upkeep.randint(0, 2)),
@@ -129,12 +131,12 @@ def plan_for(seed: int) -> tuple[Plan, Course]:
     return plan, course
 
 
-def _scenarios(draw: random.Random) -> list[Scenario]:
+def _scenarios(draw: random.Random, *, light: bool) -> list[Scenario]:
     pace = draw.choice((1.0, 1.0, 4.0))
     found = [SCENARIOS["happy"]] * 4 + [replace(SCENARIOS["happy"], tip=Decimal(5))]
     found += [replace(SCENARIOS["happy"], pin_digits=0, host_time=40.0)]
     found += list(SCENARIOS.values())
-    found += [SCENARIOS["signature-approved"]] * 3
+    found += [SCENARIOS["signature-approved"]] * (12 if light else 3)
     return [replace(scenario, host_time=scenario.host_time * pace) for scenario in found]
 
 

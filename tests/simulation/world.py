@@ -66,6 +66,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     post_faults: float = 0.0  # of a message that the terminal posts
     crashes: float = 0.0  # of a life: to have its crash planned
     latency: float = 0.0  # of the network, at the most
+    late: float = 0.0  # of a payment's answer: to come when it may have been asked for already
     lies: float = 0.0  # of a payment: the terminal names another amount for it
     ignores_reference: bool = False
 
@@ -228,6 +229,8 @@ class World(Witness):
         chance = 0.5 if category in self.plan.focus else self.plan.faults
         if not self.calm and self._faults.random() < chance:
             fault = self._faults.choice(list(Fault))
+        elif category == "Payment" and not self.calm and self._faults.random() < self.plan.late:
+            fault = Fault.SLOW_ANSWER
         if fault is not Fault.NONE:
             self.covered.fault(category, fault)
         self.say(f"send {category} {fault}")
