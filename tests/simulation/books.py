@@ -10,7 +10,7 @@ from laned.simulator import State, Transaction
 
 UNSEEN = "Abort while the signature question is open"
 """A question that has not reached the lane binds nobody; if it has, the rules look at it."""
-STRANGER = "answered with 403, expected 204"
+STRANGER = tuple(f"answered with 403, expected {wanted}" for wanted in (200, 204))
 """The lane looks for the terminal elsewhere just now; if it does not, that is found at once."""
 
 
@@ -20,7 +20,7 @@ class Books(Rules):
     `excused`: how complaints of the terminal end that are not the lane's fault.
     """
 
-    excused: tuple[str, ...] = (UNSEEN, STRANGER)
+    excused: tuple[str, ...] = (UNSEEN, *STRANGER)
 
     # -- What may stay unknown
 
