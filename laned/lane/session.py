@@ -31,6 +31,7 @@ JITTER = 0.25  # of a back-off, so that a shop's lanes do not all call at the sa
 # A Login resets whoever is there, and this one is somebody else's.
 OTHER_TERMINAL_INTERVAL = 300.0
 LOGOUT_FOR = 30.0  # seconds for which a Logout that the terminal is too busy for is sent again
+LOGOUT_AGAIN = 60.0  # seconds until it is tried again after that
 
 # -- Login --------------------------------------------------------------------------------------
 
@@ -228,8 +229,9 @@ def logged_out(turn: Turn, event: LogoutEnded) -> None:
     turn.change(give_up_at=None)
     if turn.state.stopping:
         turn.change(phase=Phase.STOPPED)
-    elif busy:
-        go_offline(turn, ErrorCondition.BUSY)
+    elif busy:  # the session stands: a Login would only keep the terminal busy
+        again = turn.now.monotonic + LOGOUT_AGAIN
+        turn.change(phase=Phase.READY, reason="", logged_in=True, upkeep_at=again)
     else:
         stay_out(turn)
 

@@ -354,6 +354,8 @@ class TillAPI:
         state = await self._runner.until(
             lambda state: None if state.phase in (Phase.LOGGING_OUT, Phase.LOGGING_IN) else state
         )
+        if state.phase is Phase.READY:
+            raise ProblemError("terminal_refused", "the terminal is too busy to log out")
         return answer(200, views.session(state))
 
     async def _learn(self, asked: Request) -> Answer:

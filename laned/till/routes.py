@@ -215,7 +215,7 @@ ROUTES: Final = (
         template="/v1/session/logout",
         summary="Log out of the terminal by hand.",
         answers={200: views.SessionView},
-        codes=("lane_busy", "terminal_unavailable", "journal_unavailable"),
+        codes=("lane_busy", "terminal_refused", "terminal_unavailable", "journal_unavailable"),
         body=bodies.LogoutBody,
     ),
     Route(

@@ -11,6 +11,7 @@ from laned.config import MaintenanceConfig
 from laned.lane import events as ev
 from laned.lane.machine import handle
 from laned.lane.maintenance import AT_LEAST, CLOCK_LOOK, IDLE_BEFORE, WITHOUT_CLOCK, window
+from laned.lane.session import LOGOUT_AGAIN
 from laned.lane.state import Phase, SessionState
 from laned.nexo import messages as m
 
@@ -326,13 +327,15 @@ def test_a_busy_terminal_is_asked_again_to_let_go() -> None:
     assert lane.phase is Phase.LOGGED_OUT
 
 
-def test_one_that_stays_busy_gets_a_new_session_and_is_asked_again_then() -> None:
+def test_one_that_stays_busy_keeps_its_session_and_is_asked_again_later() -> None:
     lane = Night(local("2025-06-07 03:00"))
+    logins = len(lane.sent(m.LoginRequest))
     while lane.phase is Phase.LOGGING_OUT:
         lane.do(lanes.logout("Busy"))
         lane.wait(2)
-    assert lane.state.session is SessionState.BUSY
-    lane.until(Phase.LOGGED_OUT, longest=60)
+    assert lane.state.session is SessionState.READY
+    lane.until(Phase.LOGGED_OUT, longest=LOGOUT_AGAIN)
+    assert len(lane.sent(m.LoginRequest)) == logins
     assert lane.sent(m.LogoutRequest)[-1].message.body == m.LogoutRequest(maintenance_allowed=True)
 
 
