@@ -9,6 +9,7 @@ from lanes import Lane, replace
 from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.payment import PaymentState
+from laned.lane.session import OTHER_TERMINAL_INTERVAL
 from laned.lane.state import Phase
 from laned.nexo import messages as m
 
@@ -220,7 +221,7 @@ def a_reboot_in_the_life_before() -> Lane:
 def test_rule_4_never_from_what_may_be_another_terminal(make: lanes.Make) -> None:
     lane = make()
     for _ in range(6):
-        lane.wait(30.0)
+        lane.wait(OTHER_TERMINAL_INTERVAL)
         lane.do(lane.last_was("older") if lane.asks_for_last else lane.status("NotFound"))
         assert lane.payment.state is PaymentState.UNKNOWN
     assert unqualified(lane) >= 2
