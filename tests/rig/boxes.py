@@ -1,5 +1,6 @@
 """Checks of several lanes on one box, and of the package's life: upgrade, remove, purge."""
 
+import re
 from collections.abc import Sequence
 
 from rig.checks import Checks, equal
@@ -83,6 +84,11 @@ def check_removal(checks: Checks, lane: Lane, others: Sequence[Lane]) -> None:
         machine.sh("dpkg -P laned")
         machine.sh("! ls -d /etc/laned/laned.toml /var/lib/laned")
         kept = machine.sh("find /var/backups -name 'journal.sqlite3' | sort").split()
-        equal(len(kept), len(everyone), "journals kept")
+        for each in everyone:
+            inside = each.journal.removeprefix("/var/lib/laned")
+            found = [
+                path for path in kept if re.fullmatch(rf"/var/backups/laned-[^/]+{inside}", path)
+            ]
+            equal(len(found), 1, f"journals kept of {each.service} (of {kept})")
         left = machine.sh("find /etc/systemd /run/systemd /run/laned -name '*laned*' ", check=False)
         equal(left, "", "what is left")

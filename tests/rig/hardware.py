@@ -3,7 +3,7 @@
 from typing import Final
 
 from rig.checks import Checks, equal
-from rig.lane import FINAL, Lane, Terminal
+from rig.lane import FINAL, Lane, Terminal, reply
 from rig.limits import check_limits
 from rig.panel import Buttons, Panel
 
@@ -37,6 +37,15 @@ def _hardware(lane: Lane) -> object:
     return lane.ask("GET", "/v1/lane").body["hardware"]
 
 
+def _begin(lane: Lane, terminal: Terminal, number: str, shown: str) -> None:
+    """Begin a payment, and wait until the terminal has come so far."""
+    lane.ready()
+    before = terminal.count(shown)
+    answer = reply(lane.put(number))
+    equal(answer.status, 201, f"the answer to PUT ({answer.content.decode()})")
+    terminal.until(shown, before)
+
+
 def _over(lane: Lane, number: str) -> str:
     """Wait for a payment's end; its state."""
 
@@ -53,15 +62,16 @@ def check_abort(
     """Check that a pulled line aborts a payment, and that only its LED was lit."""
     machine = lane.machine
     with checks.check("a payment runs: only the abort button's LED is lit, the pictures agree"):
-        lane.put("abort").result(120)
-        terminal.until("display: Present card")
+        _begin(lane, terminal, "abort", "display: Present card")
         machine.until(lambda: buttons.lit() == {"abort"}, "the abort button's LED alone")
         machine.until(lambda: panel.matches(lane), "the same picture")
         equal(lane.payment("abort")["state"], "processing", "the payment")
     with checks.check("a pulled line aborts the payment, and its LED goes out"):
         pulled = buttons.down("abort")
-        asked = terminal.until("till: Abort")
-        buttons.up("abort")
+        try:
+            asked = terminal.until("till: Abort")
+        finally:
+            buttons.up("abort")
         equal(_over(lane, "abort"), "aborted", "the payment")
         equal(terminal.charges(), 0, "charges")
         machine.until(lambda: buttons.lit() == set(), "no LED")
@@ -72,9 +82,7 @@ def check_abort(
 def check_stars(checks: Checks, lane: Lane, terminal: Terminal, panel: Panel) -> None:
     """Measure what the stars of a PIN cost on the bus."""
     with checks.check("a star of the PIN costs less than half of a frame on the bus"):
-        lane.ready()
-        lane.put("stars").result(120)
-        terminal.until("display: Enter PIN: ****")
+        _begin(lane, terminal, "stars", "display: Enter PIN: ****")
         terminal.until("display: ", terminal.count("display: "))  # what comes after the last star
         stars = [at for at, line in terminal.said() if "display: Enter PIN: *" in line]
         after = min(at for at, line in terminal.said() if "display: " in line and at > stars[-1])
@@ -93,9 +101,8 @@ def check_unplugged(checks: Checks, lane: Lane, terminal: Terminal, panel: Panel
     """Check that the lane lives without its panel, and that the panel comes back."""
     machine = lane.machine
     with checks.check("the panel is pulled off: payments go on, and hardware says so"):
-        lane.ready()
         panel.plug(present=False)
-        lane.put("blind").result(120)
+        _begin(lane, terminal, "blind", "display: Present card")
         machine.until(lambda: _hardware(lane) == {"display": "failing", "buttons": "ok"}, "failing")
         equal(_over(lane, "blind"), "approved", "the payment")
     with checks.check("the panel is back: set up again, a whole frame, the same picture"):
@@ -119,8 +126,7 @@ def check_signature(
         return lane.ask("GET", "/v1/lane").body["prompt"]
 
     with checks.check("a signature is asked for: the LEDs of approve and abort are lit"):
-        machine.until(lambda: lane.state() == "ready", "the lane to be ready", 60)
-        lane.put("signature").result(120)
+        _begin(lane, terminal, "signature", "display: Present card")
         machine.until(prompt, "the prompt", 60)
         machine.until(lambda: buttons.lit() == {"approve", "abort"}, "the LEDs")
         machine.until(lambda: panel.matches(lane), "the same picture")

@@ -1,4 +1,4 @@
-"""Debian's own kernel, and two modules that it comes without: gpio-sim, and module/recorder.c.
+"""Debian's own kernel, and modules that it comes without: gpio-sim, and those in module/.
 
 gpio-sim is built from Debian's source package, outside of the kernel's tree. irq_sim, which it
 needs, uses there a function that modules may not call; one that they may does the same.
@@ -18,13 +18,13 @@ from rig.debian import run
 SOURCES: Final = ("drivers/gpio/gpio-sim.c", "drivers/gpio/gpiolib.h", "kernel/irq/irq_sim.c")
 FORBIDDEN: Final = "handle_simple_irq(irq_to_desc(irqnum));"
 ALLOWED: Final = "generic_handle_irq(irqnum);"
-MAKEFILE: Final = "obj-m := gpio-sim.o recorder.o\ngpio-sim-y := gpio-sim-main.o irq_sim.o\n"
-RECORDER: Final = Path(__file__).parent / "module/recorder.c"
+MAKEFILE: Final = "obj-m := gpio-sim.o pi.o recorder.o\ngpio-sim-y := gpio-sim-main.o irq_sim.o\n"
+OURS: Final = sorted((Path(__file__).parent / "module").glob("*.c"))
 
 EARLY: Final = ("crc32c_generic", "virtio_pci", "virtio_blk", "ext4")
 """For the initial file system: what the root file system is read with."""
 LATER: Final = ("autofs4", "configfs", "i2c-dev", "virtio_console")
-BUILT: Final = ("gpio-sim", "recorder")
+BUILT: Final = ("gpio-sim", *(source.stem for source in OURS))
 
 
 class Kernel:
@@ -41,8 +41,8 @@ class Kernel:
 
 def kernel() -> Kernel:
     """The kernel, from the cache or from Debian."""
-    recorder = hashlib.sha256(RECORDER.read_bytes()).hexdigest()[:8]
-    return Kernel(debian.cached(f"kernel-{recorder}", _make))
+    ours = hashlib.sha256(b"".join(source.read_bytes() for source in OURS)).hexdigest()[:8]
+    return Kernel(debian.cached(f"kernel-{ours}", _make))
 
 
 def _make(target: Path) -> None:
@@ -97,6 +97,7 @@ def _build(work: Path, version: str) -> None:
     text = (work / SOURCES[2]).read_text()
     assert text.count(FORBIDDEN) == 1, "irq_sim.c is another"
     (build / "irq_sim.c").write_text(text.replace(FORBIDDEN, ALLOWED))
-    shutil.copy(RECORDER, build)
+    for source in OURS:
+        shutil.copy(source, build)
     (build / "Makefile").write_text(MAKEFILE)
     run("make", "-s", "-C", f"/usr/src/linux-headers-{version}", f"M={build}", "modules")

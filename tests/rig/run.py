@@ -18,6 +18,7 @@ test_*.py.
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -40,6 +41,8 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave the files")
     options = parser.parse_args()
     checks = Checks()
+    # As Ctrl-C does, so that no machine is left running.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(f"signal {number}"))
     work = Path(tempfile.mkdtemp(prefix="laned-rig-", dir="/var/tmp"))
     try:
         package = options.package or debian.package(work)
