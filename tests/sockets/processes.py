@@ -181,7 +181,12 @@ class Site:
         config = str(self.configure(**changes))
         self.daemon = self.start("run", "--config", config, environ=environ)
         if ready:
-            until(lambda: self.lane()["display"]["lines"] == ["Welcome"], "the terminal's welcome")
+            until(self._welcomed, "the terminal's welcome")
+
+    def _welcomed(self) -> bool:
+        assert self.daemon.running, f"the daemon has ended: {self.daemon.err}"
+        lane = self.lane()
+        return bool(lane["display"]["lines"] == ["Welcome"])
 
     def close(self) -> None:
         """End every process."""
