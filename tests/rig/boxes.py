@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
 from rig.checks import Checks, equal
 from rig.debian import NEWER
@@ -9,6 +10,10 @@ from rig.lane import Lane, Terminal
 from rig.machine import Machine
 from rig.payments import in_the_middle
 from rig.service import configure
+
+
+SLOW: Final = 0.4
+"""So that a payment takes longer than the unpacking of a package."""
 
 
 def check_lanes(checks: Checks, machine: Machine) -> None:
@@ -47,6 +52,8 @@ def check_upgrade(checks: Checks, lane: Lane, terminal: Terminal, others: Sequen
     old = [each.pid for each in everyone]
     known = [payment["id"] for payment in lane.ask("GET", "/v1/payments").body["payments"]]
     machine.sh(f"echo '# changed by hand' >> {lane.config}")
+    terminal.end()
+    terminal = Terminal(machine, "happy", speed=SLOW)
     changed = machine.read(lane.config)
     with checks.check("upgrade during a payment: it waits, then every lane is the new one"):
         with in_the_middle(lane, terminal, "upgrade"):
@@ -57,6 +64,7 @@ def check_upgrade(checks: Checks, lane: Lane, terminal: Terminal, others: Sequen
             equal(lane.pid, old[0], "the process at the payment's end")
         done = upgrade.result(200)
         equal(done["code"], 0, f"dpkg's exit status ({done['err'][-200:]})")
+        assert "waiting" in done["out"] + done["err"], "it had nothing to wait for"
         for each, before in zip(everyone, old, strict=True):
             assert each.pid != before, f"{each.service} was not restarted"
             equal(each.ask("GET", "/v1/lane").body["version"], NEWER, "the version")
@@ -90,5 +98,5 @@ def check_removal(checks: Checks, lane: Lane, others: Sequence[Lane]) -> None:
                 path for path in kept if re.fullmatch(rf"/var/backups/laned-[^/]+{inside}", path)
             ]
             equal(len(found), 1, f"journals kept of {each.service} (of {kept})")
-        left = machine.sh("find /etc/systemd /run/systemd /run/laned -name '*laned*' ", check=False)
+        left = machine.sh("find /etc/systemd /run/systemd -name '*laned*' ", check=False)
         equal(left, "", "what is left")

@@ -9,7 +9,7 @@ from rig.panel import Buttons, Panel
 
 WHOLE: Final = 1024
 """Bytes of pixels of a whole frame."""
-SPEED: Final = 0.4
+SPEED: Final = 0.6
 """The customer is slow, and so is the machine."""
 
 

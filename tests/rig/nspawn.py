@@ -41,6 +41,6 @@ def _check(checks: Checks, machine: Machine) -> None:
     failing.check(checks)
     boxes.check_lanes(checks, machine)
     others = [Lane(machine, "a"), Lane(machine, "b")]
-    boxes.check_upgrade(checks, lane, terminal, others)
     service.check_status_line(checks, lane, terminal)
+    boxes.check_upgrade(checks, lane, terminal, others)
     boxes.check_removal(checks, lane, others)

@@ -6,12 +6,13 @@ exactly one charge more than before.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from rig.checks import Checks, equal
 from rig.lane import Lane, Terminal
 
-WATCHDOG: Final = 3
+WATCHDOG: Final = 2
 """Seconds of the watchdog in its check; the unit's own value takes no other way."""
 
 
@@ -80,4 +81,6 @@ def check_watchdog(checks: Checks, lane: Lane, terminal: Terminal) -> None:
             )
         log = machine.sh(f"journalctl -o cat -u {lane.service}")
         assert "Watchdog timeout" in log, "it was something else than the watchdog"
-    machine.sh(f"rm {drop_in}; systemctl daemon-reload; systemctl restart {lane.service}")
+    machine.sh(
+        f"rm -r {Path(drop_in).parent}; systemctl daemon-reload; systemctl restart {lane.service}"
+    )

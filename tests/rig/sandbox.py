@@ -80,18 +80,18 @@ def check_sandbox(checks: Checks, machine: Machine) -> None:
         found = _tried(one, f"{IMPLYING}NoNewPrivileges=no")
         equal(found["NoNewPrivileges"], "0", "a setuid program's user")
     machine.sh(
-        f"rm -r {_drop_in(one)} {_drop_in(other)} /home/rig /tmp/rig-secret /dev/rig-device;"
+        f"rm -r {_folder(one)} {_folder(other)} /home/rig /tmp/rig-secret /dev/rig-device;"
         f" systemctl daemon-reload; systemctl stop {one.socket_unit} {other.socket_unit}"
     )
 
 
-def _drop_in(lane: Lane) -> str:
-    return f"/run/systemd/system/{lane.service}.d/probe.conf"
+def _folder(lane: Lane) -> str:
+    return f"/run/systemd/system/{lane.service}.d"
 
 
 def _tried(lane: Lane, opened: str = "") -> dict[str, str]:
     """What the probe meets in the lane's unit, with one setting opened."""
-    lane.machine.write(_drop_in(lane), f"{PROBE}{opened}\n")
+    lane.machine.write(f"{_folder(lane)}/probe.conf", f"{PROBE}{opened}\n")
     lane.machine.sh(
         "rm -rf /run/probe.json /srv/rig/written; systemctl daemon-reload;"
         f" systemctl start {lane.service} || journalctl -n 9 -o cat -u {lane.service} >&2"

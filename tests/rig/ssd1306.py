@@ -105,7 +105,8 @@ class SSD1306:
 
     def picture(self) -> list[list[bool]]:
         """Rows of lit pixels, as seen on a module that is built as most are, upright."""
-        if not (self._remapped and self._flipped) or self._start_line or self._offset:
+        moved = not (self._remapped and self._flipped) or self._start_line or self._offset
+        if self.on and moved:
             raise SSD1306Error("the picture would be mirrored, upside down or moved")
         return [
             [
