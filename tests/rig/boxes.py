@@ -11,8 +11,7 @@ from rig.machine import Machine
 from rig.payments import in_the_middle
 from rig.service import configure
 
-
-SLOW: Final = 0.4
+SLOW: Final = 0.6
 """So that a payment takes longer than the unpacking of a package."""
 
 
@@ -56,7 +55,7 @@ def check_upgrade(checks: Checks, lane: Lane, terminal: Terminal, others: Sequen
     terminal = Terminal(machine, "happy", speed=SLOW)
     changed = machine.read(lane.config)
     with checks.check("upgrade during a payment: it waits, then every lane is the new one"):
-        with in_the_middle(lane, terminal, "upgrade"):
+        with in_the_middle(lane, terminal, "upgrade", "Present card"):
             upgrade = machine.later(
                 "run", argv=["dpkg", "--force-confold", "-i", "/root/newer.deb"], timeout=200
             )

@@ -17,12 +17,14 @@ WATCHDOG: Final = 2
 
 
 @contextmanager
-def in_the_middle(lane: Lane, terminal: Terminal, number: str) -> Iterator[None]:
-    """Run the body while a payment is at the PIN; then see that it was charged exactly once."""
+def in_the_middle(
+    lane: Lane, terminal: Terminal, number: str, shown: str = "PIN"
+) -> Iterator[None]:
+    """Run the body once the terminal shows this; then see that it was charged exactly once."""
     lane.ready()
-    charges, seen = terminal.charges(), terminal.count("PIN")
+    charges, seen = terminal.charges(), terminal.count(shown)
     asked = lane.put(number, wait=60)
-    terminal.until("PIN", seen)
+    terminal.until(shown, seen)
     yield
     told = lane.outcome(number)
     asked.exception(60)  # whatever became of the first request: the till repeated it
