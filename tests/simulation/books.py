@@ -12,6 +12,8 @@ UNSEEN = "Abort while the signature question is open"
 """A question that has not reached the lane binds nobody; if it has, the rules look at it."""
 STRANGER = tuple(f"answered with 403, expected {wanted}" for wanted in (200, 204))
 """The lane looks for the terminal elsewhere just now; if it does not, that is found at once."""
+STOPPING = tuple(f"answered with 503, expected {wanted}" for wanted in (200, 204))
+"""The daemon ends in this very moment; if it does not, that is found at once."""
 
 
 class Books(Rules):
@@ -20,7 +22,7 @@ class Books(Rules):
     `excused`: how complaints of the terminal end that are not the lane's fault.
     """
 
-    excused: tuple[str, ...] = (UNSEEN, *STRANGER)
+    excused: tuple[str, ...] = (UNSEEN, *STRANGER, *STOPPING)
 
     # -- What may stay unknown
 

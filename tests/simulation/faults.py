@@ -59,6 +59,7 @@ class Wires(Protocol):
     def reached(self, exchange: Exchange, terminal: Terminal) -> None: ...
     def delivered(self, exchange: Exchange) -> None: ...
     def turned_away(self) -> None: ...
+    def too_late(self) -> None: ...
 
 
 class Network(httpx.AsyncBaseTransport):
@@ -200,6 +201,8 @@ class Door(httpx.AsyncBaseTransport):
         answer = await post.answered()
         if answer is not None and answer.status_code == 403:
             self._world.turned_away()
+        if answer is not None and answer.status_code == 503:
+            self._world.too_late()
         if fault is PostFault.CUT or answer is None:
             raise httpx.ReadError("connection reset by peer", request=request)
         return answer

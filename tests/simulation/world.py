@@ -268,6 +268,11 @@ class World(Witness):
             if state.terminal.address == ours and state.login_to in ("", ours):
                 self.books.fault("a post of the terminal was refused")
 
+    def too_late(self) -> None:
+        """The lane says that it is stopping."""
+        if self.life is not None and not self.life.runner.stopped.is_set():
+            self.books.fault("a post of the terminal was refused although the lane runs")
+
     # -- What a life tells
 
     def point(self, life: Life, name: str) -> bool:
