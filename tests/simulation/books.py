@@ -118,8 +118,6 @@ class Books(Rules):
         state, reversal = payment["state"], payment["reversal"]
         # light integration: charged, but nobody has signed for it, so it was taken back
         unsigned = state == "declined" and bool(reversal)
-        if reversal and reversal["state"] in ("unknown", "processing"):
-            return
         if not is_final(payment):
             self.fault(f"{payment_id} is {state} at the end")
         elif (state == "approved") != bool(charged):

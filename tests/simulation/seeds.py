@@ -258,7 +258,7 @@ async def resolve(world: World) -> str:
     assert payment is not None
     why = world.books.excuse()
     truth = world.books.truth(payment.id)
-    if why and truth and payment.reversal is None:
+    if why and truth:
         world.say(f"resolve {payment.id} as {truth}: {why}")
         world.covered.fact(f"resolved: {why}")
         event = ev.ResolveAsked(payment_id=payment.id, state=truth, note="", uid=0)  # type: ignore[arg-type]
@@ -284,9 +284,7 @@ async def heal(world: World) -> None:
         world.books.fault(f"not settled: {state.phase if state else None}, {state!r:.2000}")
         return
     world.covered.fact(f"open at the end: {why}")
-    if state is not None and state.reversing:
-        world.covered.fact("a reversal that stays unknown for ever")
-    elif not await _settles(world, SETTLES_WITHIN):
+    if not await _settles(world, SETTLES_WITHIN):
         world.books.fault(f"not settled: {state!r:.2000}")
 
 
