@@ -288,6 +288,7 @@ class World(Witness):
         phase = life.runner.state.phase
         self.covered.end(name, phase)
         self.say(f"CRASH {name} in {phase}")
+        self._ended()
 
     def handles(self, event: ev.Event, state: LaneState) -> None:
         now = trio.current_time()
@@ -370,20 +371,25 @@ class World(Witness):
             _only(error, life, self)
         finally:
             life.dead = True
-            self.life = None
-            self.changed()
-            if self._lively.is_set():
-                self._lively = trio.Event()
+            self._ended()
             self.door.app = self.door.apps = None
             journal.close()
             await client.aclose()
 
     def kill(self) -> None:
         """End the life that runs, as a power cut does."""
+        life = self.life
+        if life is not None:
+            self.note_end(life, "at any time")
+            life.die("at any time")
+            life.scope.cancel()
+
+    def _ended(self) -> None:
+        """Nobody finds a life any more that is over, though its tasks may not know as yet."""
         if self.life is not None:
-            self.note_end(self.life, "at any time")
-            self.life.die("at any time")
-            self.life.scope.cancel()
+            self.life = None
+            self._lively = trio.Event()
+            self.changed()
 
     def _probe(self) -> LazyProbe:
         draw = self.random(f"probe {self.lives}")
