@@ -275,7 +275,8 @@ class Runner(Publisher):
 
         with trio.CancelScope() as scope:
             if attempt:
-                await self._take_turn(header.service_id or "", scope)
+                self._attempt = (header.service_id or "", scope)
+                await trio.lowlevel.checkpoint()  # the connection of the one before closes first
             exchange = await self._terminal.exchange(send.message, send.address, send.timeout, sent)
         if scope.cancelled_caught:
             return
@@ -283,21 +284,13 @@ class Runner(Publisher):
         if event is not None:
             await self._submit(event)
 
-    async def _take_turn(self, service_id: str, scope: trio.CancelScope) -> None:
-        """Close the connection of the attempt before, should it still be open.
-
-        Its outcome was learnt otherwise, and the terminal takes one request at a time. Where only a
-        person has said what it was, the terminal's own word is still waited for.
-        """
-        (before, exchange), self._attempt = self._attempt, (service_id, scope)
-        if before not in {verdict.attempt.service_id for verdict in self.state.verdicts}:
-            exchange.cancel()
-            await trio.lowlevel.checkpoint()
-
     def _hang_up(self) -> None:
-        """Close the newest attempt's connection where the lane waits for nothing on it any more."""
-        (service_id, exchange), state = self._attempt, self.state
-        if state.attempt and state.attempt.service_id == service_id and not state.post_open:
+        """Close the newest attempt's connection where the lane waits for nothing on it any more.
+
+        The terminal takes one request at a time, and what has not left yet must not leave now.
+        """
+        service_id, exchange = self._attempt
+        if not self.state.waits_for(service_id):
             exchange.cancel()
 
     async def _submit(self, event: ev.Event) -> None:

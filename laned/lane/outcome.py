@@ -193,7 +193,7 @@ def finish(turn: Turn, **changes: object) -> None:
     """Make the payment final with these `changes`, and the lane free."""
     prompts.close(turn, None, "terminal")
     settled = turn.change_payment(**changes)
-    if "resolved" in changes and turn.state.post_open:
+    if "resolved" in changes and turn.state.post_open and turn.state.sent:
         verdict = Verdict(settled, turn.attempt)
         turn.change(verdicts=(*turn.state.verdicts, verdict)[-VERDICTS:])
     login_out = turn.state.login_out or turn.state.phase is Phase.RELOGIN

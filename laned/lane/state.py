@@ -179,6 +179,16 @@ class LaneState(Struct, frozen=True, kw_only=True):
     give_up_at: float | None = None  # no further attempt, or Logout, from then on
     idle_since: float = 0.0  # READY since then
 
+    def waits_for(self, service_id: str) -> bool:
+        """Whether the answer on this attempt's own connection still matters.
+
+        After a person's verdict too, unless the request has not left: then it must not any more.
+        """
+        newest = self.attempt is not None and self.attempt.service_id == service_id
+        return (newest and self.post_open) or any(
+            verdict.attempt.service_id == service_id for verdict in self.verdicts
+        )
+
     @property
     def wake_at(self) -> float | None:
         """When the next TimePassed is due, in monotonic seconds; None: only an event matters."""

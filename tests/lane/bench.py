@@ -95,8 +95,12 @@ class FakeTerminal:
             call.answer(lanes.login().response)
         if isinstance(message.body, m.LogoutRequest):
             call.answer(m.LogoutResponse(response=m.Response(result="Success")))
-        with trio.move_on_after(within):
-            await call.done.wait()
+        try:
+            with trio.move_on_after(within):
+                await call.done.wait()
+        except trio.Cancelled:
+            self.log.append(f"hung up {call.kind}")
+            raise
         return call.exchange
 
     async def call(self, kind: str, number: int = 0) -> Call:

@@ -231,6 +231,16 @@ def test_resolve_an_answer_that_was_lost_is_not_waited_for() -> None:
     assert lane.state is before
 
 
+def test_resolve_a_request_that_has_not_left_is_not_waited_for() -> None:
+    """Else it could reach the terminal after a person has said that it never did."""
+    lane = lanes.just_asked().wait(30.0)
+    lane.do(lane.silent())
+    attempt = lane.payment.attempts[-1].service_id
+    assert lane.state.waits_for(attempt)
+    lane.do(resolution("failed"))
+    assert not lane.state.waits_for(attempt)
+
+
 # -- Of a reversal --------------------------------------------------------------------------------
 
 

@@ -139,7 +139,7 @@ async def test_whoever_waits_when_the_run_ends_is_told_that_it_has(
             made.journal.broken = "write"
             with trio.CancelScope(shield=True), pytest.raises(LaneStopped):
                 await made.runner.handle(ev.AbortAsked("a"))
-    assert made.log[-1] == "cannot write PaymentChanged"
+    assert made.log[-2:] == ["cannot write PaymentChanged", "hung up Payment"]
 
 
 async def test_the_first_step_is_on_disk_before_the_lane_begins(
@@ -167,6 +167,23 @@ async def test_the_lane_hears_when_the_request_has_left(
         await call.sent()
         await wait_all_tasks_blocked()
         assert made.runner.state.sent
+
+
+@pytest.mark.parametrize("left", [True, False])
+async def test_what_a_person_has_resolved_does_not_leave_any_more(
+    path: Path, autojump_clock: MockClock, left: bool
+) -> None:
+    """Else the terminal could charge, after all, what a person has said never reached it."""
+    async with ready(path) as made:
+        await made.runner.handle(ASKED)
+        call = await made.terminal.call("Payment")
+        if left:
+            await call.sent()
+        (await made.terminal.call("TransactionStatus")).end(Lost("silent"))
+        await made.runner.until(lambda state: True if state.unknown else None)
+        await made.runner.handle(lanes.resolution())
+        await wait_all_tasks_blocked()
+        assert ("hung up Payment" in made.log) is not left
 
 
 @pytest.mark.parametrize(

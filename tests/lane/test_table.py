@@ -52,6 +52,7 @@ def with_a_past(lane: Lane) -> Lane:
 
 RESOLVED = Lane(at=50.0, past=Past(next_service_id=500)).then(ev.TimePassed()).then(lanes.login())
 RESOLVED.do(ev.PaymentAsked(lanes.order("v")))
+RESOLVED.do(RESOLVED.left())
 RESOLVED.wait(30.0)
 RESOLVED.do(RESOLVED.silent())
 RESOLVED.do(lanes.resolution(payment_id="v"))

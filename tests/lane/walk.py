@@ -83,7 +83,7 @@ class Walk:
             (20, self._time),
             (10, self._terminal_posts),
             (14, self._people),
-            (8, self._request_leaves),
+            (20, self._request_leaves),
             (4, self._again),
             (1, self._end),
         ]

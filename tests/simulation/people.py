@@ -78,6 +78,8 @@ class Till:
     async def _put(self, order: Order) -> bool:
         """Ask until it is accepted; whether it ever was."""
         for _ in range(GIVE_UP_AFTER):
+            if order.id in self._world.books.lost:
+                return False
             if self._random.random() < 0.1:
                 self._world.nursery.start_soon(self._world.bring, ev.PaymentAsked(order))
             handled = await self._world.bring(ev.PaymentAsked(order))
@@ -231,7 +233,7 @@ class Crowd:
         if chance < 0.05:
             return ev.StopAsked()
         if chance < 0.15:
-            orders = list(self._world.books.orders.values())
+            orders = self._world.books.repeatable()
             return ev.PaymentAsked(self._random.choice(orders)) if orders else ev.LoginAsked()
         if chance < 0.4 and phase in (*IDLE, Phase.PENDING, Phase.SIGNING):
             return self._random.choice(STRAY)

@@ -110,6 +110,10 @@ class Rules:
                 self.lost[payment_id] = (state, bool(final))
         self.close()
 
+    def repeatable(self) -> list[Order]:
+        """What tills have asked for and may ask for again: the journal that had it is not lost."""
+        return [order for order in self.orders.values() if order.id not in self.lost]
+
     def unfinished(self) -> tuple[str, str | None] | None:
         """The id of the payment that is not final, and the ServiceID of its newest attempt."""
         found = self.rows("SELECT seq, id FROM payments WHERE final = 0")
