@@ -76,7 +76,7 @@ def _repeated(turn: Turn, event: StatusAnswered, repeated: RepeatedMessage) -> N
     elif event.repeated_of is None:
         turn.record(survey.foreign(turn, header.service_id or "", body))
         _inconclusive(turn, "the terminal's last transaction is not of this journal")
-    elif not _same_terminal(turn):
+    elif not replies.same_terminal(turn):
         _inconclusive(turn, "it is not certain that this is the terminal that was asked")
     elif not _older(turn, event.repeated_of, body):
         _inconclusive(turn, "the terminal's last transaction is an earlier attempt")
@@ -97,15 +97,6 @@ def _older(turn: Turn, owner: str, body: PaymentResponse | ReversalResponse) -> 
             owner == turn.payment.id and isinstance(body, PaymentResponse) and body.response.success
         )
     return owner != turn.payment.id
-
-
-def _same_terminal(turn: Turn) -> bool:
-    """Whether who answers is surely the terminal that the attempt was sent to (money rule 4).
-
-    It is, as long as that session lasts. After that only a Login shows a serial number: where the
-    last one came from another terminal, or was sent by an earlier life, somebody else may answer.
-    """
-    return turn.state.logged_in or not turn.attempt.session_lost
 
 
 def _may_have_forgotten(turn: Turn) -> bool:

@@ -148,6 +148,15 @@ def is_ours(attempt: Attempt, header: Header, response: AttemptResponse, *, dire
     return same and echoed.transaction_id == attempt.transaction_id
 
 
+def same_terminal(turn: Turn) -> bool:
+    """Whether who answers is surely the terminal that the attempt was sent to (money rule 4).
+
+    It is, as long as that session lasts. After that only a Login shows a serial number: where the
+    last one came from another terminal, or was sent by an earlier life, somebody else may answer.
+    """
+    return turn.state.logged_in or not turn.attempt.session_lost
+
+
 def refused(turn: Turn, condition: str, message: str) -> None:
     """The terminal turned the attempt away: nothing was charged; try again for a while."""
     now = turn.now.monotonic
@@ -168,7 +177,7 @@ def refused(turn: Turn, condition: str, message: str) -> None:
         if turn.state.phase is Phase.RELOGIN:
             return  # the Login that is out decides about the next attempt
         turn.change(phase=Phase.RETRYING)
-        if no_session:
+        if no_session or not same_terminal(turn):
             status.ask(turn)  # only its answer allows a Login: money rule 5
         else:
             turn.change(retry_at=now + turn.state.config.terminal.retry_interval)

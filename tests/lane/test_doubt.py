@@ -196,6 +196,22 @@ def test_rule_3_a_payment_that_stays_as_it_is_is_not_recorded_again() -> None:
         assert lane.payment.state is PaymentState.UNKNOWN
 
 
+def test_rule_3_another_terminal_is_not_asked_for_what_the_first_has_turned_away() -> None:
+    """A late Busy of a terminal that was swapped meanwhile; the new one gives this lane no session.
+
+    What it would be asked is on record as the first one's, and so would be what it charges.
+    """
+    lane = lanes.relogin_with_open_post()
+    lane.do(lanes.login("another"))
+    lane.do(lane.answered("Busy"))
+    for _ in range(20):
+        if lane.state.asking is not None:
+            lane.do(lane.status("Busy"))
+        lane.wait(2.0)
+    assert len(lane.sent(m.PaymentRequest)) == 1
+    assert lane.payment.state is PaymentState.FAILED
+
+
 @pytest.mark.parametrize("event", ["Shutdown", "Initialised"])
 def test_rule_5_events_only_trigger_a_question(event: str) -> None:
     lane = lanes.paying()
