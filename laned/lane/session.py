@@ -40,6 +40,8 @@ def log_in(turn: Turn, _: object = None) -> None:
     """Send a Login. Only ever called while nothing is unfinished (money rule 5)."""
     assert turn.state.payment is None
     if not (turn.state.login_to or turn.state.terminal.address):
+        addresses.after_failure(turn)  # one may have been announced meanwhile
+    if not (turn.state.login_to or turn.state.terminal.address):
         turn.change(phase=Phase.OFFLINE, reason=addresses.NO_ADDRESS, login_at=None)
         return
     reason = (

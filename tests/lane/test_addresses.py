@@ -165,6 +165,13 @@ def test_but_from_inside_allow() -> None:
     assert (lane.phase, lane.state.terminal.address) == (Phase.READY, THERE)
 
 
+def test_what_was_announced_while_the_lane_was_logged_out_is_not_forgotten() -> None:
+    lane = Lane(auto()).then(ev.TimePassed()).then(ev.LogoutAsked(maintenance=False))
+    assert lane.phase is Phase.LOGGED_OUT
+    lane.do(ADMITTED, ev.LoginAsked())
+    assert login_to(lane) == THERE
+
+
 def test_or_while_the_lane_learns() -> None:
     lane = lanes.without_address().then(ev.LearnAsked())
     lane.wait(LEARN_FOR - 1)

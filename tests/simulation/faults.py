@@ -121,6 +121,8 @@ class Network(httpx.AsyncBaseTransport):
         if self._world.ignores_reference and exchange.category == "TransactionStatus":
             raw = re.sub(rb"<MessageReference[^>]*/>", b"", raw)
         self._world.reached(exchange, terminal)
+        if exchange.fault is Fault.RESET_AFTER:
+            self._world.nursery.start_soon(self._reset, exchange)
         reply = await terminal.handle(raw)
         if exchange.fault is Fault.SLOW_ANSWER:
             await trio.sleep(self._rng.choice((0.5, 5.0, 15.0, 90.0, 400.0)))
@@ -131,11 +133,13 @@ class Network(httpx.AsyncBaseTransport):
             exchange.status, exchange.answer = reply.status, reply.body
             exchange.over.set()
 
+    async def _reset(self, exchange: Exchange) -> None:
+        """After a while in which the terminal works on it."""
+        await trio.sleep(self._rng.choice((0.01, 1.0, 4.0, 8.0)))
+        exchange.reset()
+
     async def _answered(self, exchange: Exchange, request: httpx.Request) -> None:
-        with trio.CancelScope() as scope:
-            if exchange.fault is Fault.RESET_AFTER:
-                scope.deadline = trio.current_time() + self._rng.choice((0.01, 1.0, 4.0, 8.0))
-            await exchange.over.wait()
+        await exchange.over.wait()
         if exchange.fault is Fault.SILENT:
             await exchange.broken.wait()
         if exchange.cut or exchange.fault is Fault.RESET_AFTER:
