@@ -55,10 +55,10 @@ def check_upgrade(checks: Checks, lane: Lane, terminal: Terminal, others: Sequen
     terminal = Terminal(machine, "happy", speed=SLOW)
     changed = machine.read(lane.config)
     with checks.check("upgrade during a payment: it waits, then every lane is the new one"):
+        machine.sh("dpkg --force-confold --unpack /root/newer.deb", patience=200)
         with in_the_middle(lane, terminal, "upgrade", "Present card"):
-            upgrade = machine.later(
-                "run", argv=["dpkg", "--force-confold", "-i", "/root/newer.deb"], timeout=200
-            )
+            argv = ["dpkg", "--force-confold", "--configure", "laned"]
+            upgrade = machine.later("run", argv=argv, timeout=200)
             machine.until(lambda: lane.payment("upgrade")["state"] == "approved", "the payment")
             equal(lane.pid, old[0], "the process at the payment's end")
         done = upgrade.result(200)
