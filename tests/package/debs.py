@@ -1,7 +1,7 @@
 """The Debian packages, built as a user would: `pytest tests/package/debs.py`.
 
 Not among the everyday tests: it takes a minute, Debian's tools (dpkg-deb, lintian), and the way to
-a package registry.
+a package registry. LANED_DEBS names a folder in which they are to be built and left.
 """
 
 import hashlib
@@ -77,7 +77,8 @@ class Package:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Package]:
-    folder = tmp_path_factory.mktemp("built")
+    kept = os.environ.get("LANED_DEBS")
+    folder = Path(kept) if kept else tmp_path_factory.mktemp("built")
     with ThreadPoolExecutor(2) as two:
         made = two.map(lambda name: Package(name, folder / name), ELF_MACHINES)
         return {package.architecture: package for package in made}
