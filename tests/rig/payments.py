@@ -4,6 +4,7 @@ In each the till repeats its PUT until it is told the outcome, and the terminal'
 exactly one charge more than before.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,16 @@ def check_payments(checks: Checks, lane: Lane, terminal: Terminal) -> None:
     machine = lane.machine
     with checks.check("a payment in peace is charged once"), in_the_middle(lane, terminal, "peace"):
         pass
+    with checks.check("journalctl PAYMENT= tells of it, one line for each event, with its fields"):
+        fields = "MESSAGE,PRIORITY,LANE,EVENT,_SYSTEMD_UNIT"
+        output = machine.sh(f"journalctl -o json --output-fields={fields} PAYMENT=peace")
+        told = [json.loads(line) for line in output.splitlines()]
+        messages = [entry["MESSAGE"] for entry in told if entry["EVENT"] == "payment"]
+        equal(messages[0], "payment peace 38.00 SEK processing", "the first line")
+        equal(messages[-1], "payment peace 38.00 SEK approved", "the last line")
+        for entry in told:
+            where = (entry["LANE"], entry["_SYSTEMD_UNIT"], entry["PRIORITY"])
+            equal(where, ("lane1", lane.service, "6"), entry["MESSAGE"])
 
     def killed() -> None:
         machine.sh(f"kill -9 {lane.pid}")
