@@ -244,6 +244,16 @@ class Journal:
             ).fetchone()
         return row[0] if row else None
 
+    def charged_by(self, payment_id: str) -> str:
+        """The serial number of the terminal that was asked for this payment last; "": not known."""
+        with self._errors("read"):
+            row = self._db.execute(
+                "SELECT serial FROM attempts JOIN payments ON payments.seq = attempts.payment"
+                " WHERE id = ? AND category = 'Payment' ORDER BY attempts.seq DESC LIMIT 1",
+                (payment_id,),
+            ).fetchone()
+        return row[0] or "" if row else ""
+
     # -- Writing
 
     def write(self, entries: Iterable[fx.Entry]) -> None:

@@ -1,6 +1,7 @@
 """Who may post to the listener: the terminal's present address, or those that the file names.
 
 While a Login is out, the present address is where it went: a terminal posts as soon as it has it.
+While a payment is unfinished, it is where that was asked.
 """
 
 import ipaddress
@@ -25,8 +26,11 @@ class Peers:
 
     async def admits(self, peer: str, state: LaneState) -> bool:
         """Whether the peer with this address may be heard."""
-        logging_in = state.phase is Phase.LOGGING_IN and state.login_to
-        address = state.login_to if logging_in else state.terminal.address
+        address = state.terminal.address
+        if state.attempt is not None:
+            address = state.attempt.address
+        elif state.phase is Phase.LOGGING_IN and state.login_to:
+            address = state.login_to
         return _within(peer, state.config.listener.networks or await self._of_terminal(address))
 
     async def _of_terminal(self, address: str) -> tuple[Network, ...]:

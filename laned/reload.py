@@ -14,7 +14,6 @@ from laned.config import Config
 RELOADABLE: Final = frozenset(
     {
         "lane.language",  # of the next Login
-        "terminal.serial",
         "terminal.currency",
         "terminal.response_timeout",
         "terminal.status_timeout",

@@ -195,10 +195,12 @@ class Runner(Publisher):
             case ev.ReversalAsked(payment_id=payment_id):
                 stored = await self._offload(lambda: self._journal.find(payment_id))
                 superseded_by = await self._offload(lambda: self._journal.superseding(payment_id))
+                charged_by = await self._offload(lambda: self._journal.charged_by(payment_id))
                 return msgspec.structs.replace(
                     event,
                     payment=stored.payment if stored is not None else None,
                     superseded_by=superseded_by,
+                    charged_by=charged_by,
                 )
             case ev.AttemptAnswered(response=response):
                 owner = await self._owner(response)

@@ -18,7 +18,7 @@ from laned.lane.payment import (
     Reversal,
     ReversalOrder,
 )
-from laned.lane.state import Phase, Shown
+from laned.lane.state import Phase, Shown, Verdict
 from laned.lane.turn import Turn
 from laned.nexo.messages import (
     Body,
@@ -72,30 +72,45 @@ def begin_reversal(turn: Turn, event: ReversalAsked) -> None:
         newer = event.superseded_by or "one that the journal does not know"
         turn.refuse("not_reversible", f"the terminal's last payment is {newer}")
         return
-    if any(verdict.payment.id == payment.id for verdict in turn.state.verdicts):
+    here = turn.state.terminal.serial_number
+    if event.charged_by not in ("", here):
+        turn.refuse("not_reversible", f"it was paid at terminal {event.charged_by}, not at {here}")
+        return
+    its_own: list[Verdict] = []
+    others: list[Verdict] = []
+    for verdict in turn.state.verdicts:
+        (its_own if verdict.payment.id == payment.id else others).append(verdict)
+    if any(verdict.post_open for verdict in its_own):
         turn.refuse("not_reversible", "the answer to its last reversal may still come")
         return
+    turn.change(verdicts=tuple(others))
     reversal = Reversal(state="processing", reason=event.reason)
     turn.change(payment=payment, order=ReversalOrder(event.reason))
     turn.change_payment(reversal=reversal)
     attempt(turn)
 
 
-def attempt(turn: Turn) -> None:
-    """Make an attempt: record it, send its request."""
+def attempt(turn: Turn, charged: Attempt | None = None) -> None:
+    """Make an attempt: record it, send its request.
+
+    The reversal of what was `charged` goes to the terminal that did it, under the same SaleID and
+    POIID, and each try of it goes where the first went, whatever the configuration says now.
+    """
     order, before = turn.state.order, turn.state.attempt
     assert order is not None
     assert before is None or before.refused is not None
     terminal = turn.state.terminal
     reversing = isinstance(order, ReversalOrder)
+    place = charged or (before if reversing else None)
+    config = turn.state.config.terminal
     new = Attempt(
         category=Category.REVERSAL if reversing else Category.PAYMENT,
         service_id=turn.new_service_id(),
         transaction_id=f"{turn.payment.id}.{turn.now.token}",
-        sale_id=turn.state.config.terminal.sale_id,
-        poi_id=turn.state.config.terminal.poi_id,
-        address=terminal.address,
-        serial=terminal.serial_number or turn.state.remembered,
+        sale_id=place.sale_id if place else config.sale_id,
+        poi_id=place.poi_id if place else config.poi_id,
+        address=place.address if place else terminal.address,
+        serial=place.serial if place else terminal.serial_number or turn.state.remembered,
     )
     ids = AttemptIDs(new.service_id, new.transaction_id)
     if isinstance(order, ReversalOrder):

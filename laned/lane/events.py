@@ -72,13 +72,15 @@ class ReversalAsked(Event, frozen=True, kw_only=True):
     """A till wants an approved payment reversed.
 
     `payment` is that payment as the journal has it when the lane looks at the event, and
-    `superseded_by` a later one that the terminal has approved.
+    `superseded_by` a later one that the terminal has approved; `charged_by` is the serial number of
+    the terminal that was asked for it.
     """
 
     payment_id: str
     reason: ReversalReason
     payment: Payment | None = None
     superseded_by: str | None = None
+    charged_by: str = ""
 
 
 class ResolveAsked(Event, frozen=True, kw_only=True):

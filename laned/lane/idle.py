@@ -4,7 +4,7 @@ The terminal's events only make the lane ask whether the session stands (money r
 protocol, sections Session and "What the terminal posts to us"; contract, section Session.
 """
 
-from laned.lane import addresses, maintenance, session
+from laned.lane import addresses, maintenance, replies, session
 from laned.lane.events import (
     AddressAnnounced,
     ConfigChanged,
@@ -96,6 +96,7 @@ def check(turn: Turn) -> None:
 
 def checked(turn: Turn, event: StatusAnswered) -> None:
     """The session stands, or there is none any more."""
+    replies.late_repeat(turn, event)
     if event.service_id == turn.state.asking:
         turn.change(asking=None)
         if event.response.response.error_condition in NO_SESSION:

@@ -264,9 +264,9 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ev.AttemptLost: _row(
         {
             (PAYING, DOUBT, RELOGIN): replies.attempt_lost,
-            RETRYING: Ignore("the terminal refused this attempt: nothing is waited for"),
-            SIGNING: _answered,
-            (*IDLE, PENDING): _no_payment,
+            RETRYING: replies.late_loss,
+            SIGNING: replies.late_loss,
+            (*IDLE, PENDING): replies.late_loss,
             STOPPED: _gone,
         }
     ),
@@ -275,8 +275,8 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
             ATTEMPTED: recovery.status_answered,
             READY: idle.checked,
             SURVEY: survey.answered,
-            SIGNING: _answered,
-            (*WITHOUT_QUESTION, PENDING): _no_payment,
+            SIGNING: replies.late_repeat,
+            (*WITHOUT_QUESTION, PENDING): replies.late_repeat,
             STOPPED: _gone,
         }
     ),

@@ -166,7 +166,9 @@ def did_not_happen(turn: Turn, error: Problem) -> None:
     A payment whose signature was declined is not approved because the terminal was too busy or
     away: its reversal is tried until the terminal or a person decides (money rule 9).
     """
-    if turn.payment.taken_back and between_attempts(turn.state):
+    if turn.payment.taken_back:
+        if not between_attempts(turn.state):
+            turn.change_attempt(refused=error.condition)
         _take_back_later(turn, error)
     elif turn.state.reversing:
         end_reversal(turn, error)
@@ -193,10 +195,15 @@ def finish(turn: Turn, **changes: object) -> None:
     """Make the payment final with these `changes`, and the lane free."""
     prompts.close(turn, None, "terminal")
     settled = turn.change_payment(**changes)
-    if "resolved" in changes and turn.state.post_open and turn.state.sent:
-        verdict = Verdict(settled, turn.attempt)
+    if "resolved" in changes:
+        post_open = turn.state.post_open and turn.state.sent
+        verdict = Verdict(settled, turn.attempt, post_open)
         turn.change(verdicts=(*turn.state.verdicts, verdict)[-VERDICTS:])
     login_out = turn.state.login_out or turn.state.phase is Phase.RELOGIN
+    if not login_out:
+        turn.change(login_to="")
+        if turn.state.attempt is not None and not session.made_for(turn, turn.state.attempt):
+            turn.change(logged_in=False)
     turn.change(
         payment=None,
         order=None,

@@ -21,6 +21,7 @@ NOT_AT_ONCE = 0.1  # seconds: what is left of them can be less than a clock can 
 def status_answered(turn: Turn, event: StatusAnswered) -> None:
     """The terminal answered a question about the attempt."""
     repeated = event.response.repeated
+    replies.late_repeat(turn, event)
     if event.service_id != turn.state.asking and not _about_attempt(turn, repeated):
         return  # an older question, while a later one is out
     turn.change(asking=None)

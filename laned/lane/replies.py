@@ -1,8 +1,10 @@
 """What the terminal answers to an attempt, and what that is worth (money rules 2 and 3)."""
 
+import msgspec
+
 from laned.lane import session, signature, status
 from laned.lane.buttons import between_attempts
-from laned.lane.events import AttemptAnswered, AttemptLost, AttemptNotSent
+from laned.lane.events import AttemptAnswered, AttemptLost, AttemptNotSent, StatusAnswered
 from laned.lane.outcome import (
     AMOUNT_MISMATCH,
     FOREIGN_TRANSACTION,
@@ -58,12 +60,35 @@ def late_answer(turn: Turn, event: AttemptAnswered) -> None:
     Contract, `POST /v1/payments/{id}/resolve`. Where it says the same, nothing changes.
     """
     verdicts = {verdict.attempt.service_id: verdict for verdict in turn.state.verdicts}
-    verdict = verdicts.pop(event.service_id, None)
+    verdict = verdicts.get(event.service_id)
     if verdict is None:
         return  # the terminal has refused it since, or has said by a TransactionStatus what it was
     if is_ours(verdict.attempt, event.header, event.response, direct=True):
-        turn.change(verdicts=tuple(verdicts.values()))
+        _put(turn, verdict, None)
         _overrule(turn, verdict, event.response, event.poi_owner)
+
+
+def late_repeat(turn: Turn, event: StatusAnswered) -> None:
+    """The terminal repeats its answer to an attempt that is over, as `late_answer` has it."""
+    repeated = event.response.repeated
+    if repeated is None or not isinstance(repeated.body, PaymentResponse | ReversalResponse):
+        return
+    for verdict in turn.state.verdicts:
+        if is_ours(verdict.attempt, repeated.header, repeated.body, direct=False):
+            _put(turn, verdict, None)
+            _overrule(turn, verdict, repeated.body, event.poi_owner)
+
+
+def late_loss(turn: Turn, event: AttemptLost) -> None:
+    """The connection of an attempt that is over will bring nothing."""
+    for verdict in turn.state.verdicts:
+        if verdict.attempt.service_id == event.service_id:
+            _put(turn, verdict, msgspec.structs.replace(verdict, post_open=False))
+
+
+def _put(turn: Turn, verdict: Verdict, now: Verdict | None) -> None:
+    kept = (now if each is verdict else each for each in turn.state.verdicts)
+    turn.change(verdicts=tuple(each for each in kept if each is not None))
 
 
 def _overrule(
@@ -71,6 +96,7 @@ def _overrule(
 ) -> None:
     """The terminal's own answer to a payment that a person has resolved."""
     payment, why = verdict.payment, problem(response.response)
+    receipts = response.receipts if isinstance(response, PaymentResponse) else ()
     condition = why.condition if why is not None else ""
     wrong = mismatch(payment, response, poi_owner)
     if condition == ErrorCondition.IN_PROGRESS:
@@ -88,6 +114,8 @@ def _overrule(
     message = f"was resolved {payment.state}; the terminal's own answer came later"
     if why is not None:
         message += f": {why.condition} {why.message}".rstrip()
+    elif payment.signature != "approved" and any(each.signature_block for each in receipts):
+        message += "; its receipt is to be signed, and nobody has approved that"
     turn.change_resolved(payment, **{**said, "error": Problem(LATE_ANSWER, message)})
 
 
@@ -203,3 +231,5 @@ def attempt_lost(turn: Turn, event: AttemptLost) -> None:
     if event.service_id == turn.attempt.service_id:
         turn.change(post_open=False)
         status.in_doubt(turn)
+    else:
+        late_loss(turn, event)

@@ -13,6 +13,7 @@ from laned.lane.events import (
     StopAsked,
     TimePassed,
 )
+from laned.lane.payment import Attempt
 from laned.lane.state import MAINTENANCE, Phase, Shown, Terminal
 from laned.lane.turn import Turn
 from laned.nexo.messages import (
@@ -66,11 +67,18 @@ def log_in_again(turn: Turn) -> None:
     if not turn.attempt.session_lost:
         turn.change_attempt(session_lost=True)
     turn.change(login_to=turn.attempt.address)  # whatever the configuration says now: money rule 3
-    _send_login(turn)
+    _send_login(turn, turn.attempt)
     turn.change(phase=Phase.RELOGIN, ask_at=None, abort_at=None, retry_at=None)
 
 
-def _send_login(turn: Turn) -> None:
+def made_for(turn: Turn, attempt: Attempt) -> bool:
+    """Whether the session of an attempt is the one that the configuration wants now."""
+    config, address = turn.state.config.terminal, turn.state.terminal.address
+    wanted = (address, config.poi_id, config.sale_id)
+    return (attempt.address, attempt.poi_id, attempt.sale_id) == wanted
+
+
+def _send_login(turn: Turn, attempt: Attempt | None = None) -> None:
     config = turn.state.config
     light = config.lane.mode == "light"
     request = LoginRequest(
@@ -82,7 +90,9 @@ def _send_login(turn: Turn) -> None:
         capabilities=LIGHT_INTEGRATION if light else DEFAULT_INTEGRATION,
     )
     timeout = config.terminal.status_timeout
-    turn.send(Category.LOGIN, request, timeout=timeout, address=turn.state.login_to)
+    turn.send(
+        Category.LOGIN, request, timeout=timeout, address=turn.state.login_to, attempt=attempt
+    )
     turn.change(logged_in=False)
 
 
@@ -99,7 +109,8 @@ def admitted(turn: Turn, event: LoginAnswered) -> str:
             announced = elsewhere and attempt is None and state.terminal.address
             return UNREACHABLE if announced else OTHER_TERMINAL
     terminal = Terminal(
-        address=state.login_to or state.terminal.address,
+        # where a payment was asked once is no reason to stay there
+        address=(state.login_to if attempt is None else "") or state.terminal.address,
         serial_number=response.serial_number,
         software=response.software,
     )

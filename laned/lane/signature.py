@@ -70,13 +70,14 @@ def _take_back(turn: Turn) -> None:
     if turn.state.login_out:
         return  # it would kill the reversal, which is made when it is over
     order = ReversalOrder(ReversalReason.MERCHANT_CANCEL)
+    charged = turn.state.attempt
     turn.change(order=order, attempt=None, give_up_at=None, sessions_missing=0)
     turn.change_payment(reversal=Reversal(state="processing", reason=order.reason))
     if turn.payment.poi_transaction is None:
         unnamed = Problem("NotReversible", "the terminal did not say which transaction it was")
         outcome.end_reversal(turn, unnamed)
     else:
-        attempts.attempt(turn)
+        attempts.attempt(turn, charged)
 
 
 def due(turn: Turn, _: TimePassed) -> None:

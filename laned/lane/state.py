@@ -114,10 +114,11 @@ class Hardware(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(Struct, frozen=True):
-    """A payment that a person has resolved, and its attempt, whose own answer may still come."""
+    """A payment that a person has resolved, and its attempt: the terminal may still tell of it."""
 
     payment: Payment
     attempt: Attempt
+    post_open: bool  # on the attempt's own connection too
 
 
 class LaneState(Struct, frozen=True, kw_only=True):
@@ -186,7 +187,8 @@ class LaneState(Struct, frozen=True, kw_only=True):
         """
         newest = self.attempt is not None and self.attempt.service_id == service_id
         return (newest and self.post_open) or any(
-            verdict.attempt.service_id == service_id for verdict in self.verdicts
+            verdict.post_open and verdict.attempt.service_id == service_id
+            for verdict in self.verdicts
         )
 
     @property

@@ -1,7 +1,7 @@
 """What people want: tills by the API, customers and attendants by the buttons."""
 
 from laned.lane import abort, attempts, outcome, prompts, signature
-from laned.lane.buttons import Meaning, meaning
+from laned.lane.buttons import Meaning, between_attempts, meaning
 from laned.lane.events import AbortAsked, ButtonPressed, ConfirmAsked, PaymentAsked, PromptAnswered
 from laned.lane.state import AnsweredBy, Phase
 from laned.lane.turn import Turn
@@ -62,7 +62,9 @@ def abort_asked(turn: Turn, event: AbortAsked) -> None:
         turn.refuse("not_abortable", f"payment {event.payment_id} is not running")
     elif turn.state.phase is Phase.PENDING:
         _cancel(turn, "till")
-    elif turn.state.phase is Phase.SIGNING or (prompt is not None and prompt.kind == "signature"):
+    elif turn.state.phase is Phase.SIGNING or (
+        prompt is not None and prompt.kind == "signature" and not between_attempts(turn.state)
+    ):
         signature.answer(turn, approved=False, by="till")
     else:
         abort.request_abort(turn)

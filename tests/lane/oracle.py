@@ -117,20 +117,19 @@ class Oracle:
             self._answer(attempt, event.header, event.response, event.poi_owner, direct=True)
 
     def _status(self, event: ev.StatusAnswered, taken: Taken) -> None:
+        self._repeated(event)
         asked = [a for a in self.attempts.values() if event.service_id in a.questions]
         if not asked:
             return
         attempt, response = asked[0], event.response
         if response.repeated is not None:
             body = response.repeated.body
-            if isinstance(body, m.PaymentResponse | m.ReversalResponse):
-                header, owner = response.repeated.header, event.poi_owner
-                self._answer(attempt, header, body, owner, direct=False)
-                if event.service_id in attempt.questions_for_last:
-                    assert not attempt.post_open, "it may not have been read yet"
-                    known = attempt.watched or not attempt.forgetful
-                    older = self._older(attempt, event.repeated_of, body)
-                    attempt.older_was_last |= older and known
+            for_last = event.service_id in attempt.questions_for_last
+            if for_last and isinstance(body, m.PaymentResponse | m.ReversalResponse):
+                assert not attempt.post_open, "it may not have been read yet"
+                known = attempt.watched or not attempt.forgetful
+                older = self._older(attempt, event.repeated_of, body)
+                attempt.older_was_last |= older and known
             return
         if taken.before.asking != event.service_id:
             return  # about an older question: nobody has to believe it
@@ -142,6 +141,17 @@ class Oracle:
             attempt.not_found.clear()
         elif condition in ("NotAllowed", "LoggedOut"):
             attempt.forgetful = True
+
+    def _repeated(self, event: ev.StatusAnswered) -> None:
+        """Whatever was asked: a message that is repeated says whose it is."""
+        repeated = event.response.repeated
+        if repeated is None or not isinstance(
+            repeated.body, m.PaymentResponse | m.ReversalResponse
+        ):
+            return
+        attempt = self.attempts.get(repeated.header.service_id or "")
+        if attempt is not None:
+            self._answer(attempt, repeated.header, repeated.body, event.poi_owner, direct=False)
 
     def _older(self, attempt: AttemptSeen, of: str | None, body: Answer) -> bool:
         if attempt.reversal:

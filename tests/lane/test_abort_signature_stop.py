@@ -266,6 +266,14 @@ def test_rule_9_the_time_out_declines_before_the_terminals_own(
     assert lane.payment.signature == "declined"
 
 
+def test_rule_8_between_two_attempts_it_ends_also_while_a_stray_question_is_open() -> None:
+    lane = lanes.retrying(configuration(signature="till"))
+    lane.do(lanes.asks(), ev.AbortAsked("a"))
+    assert lane.payment.state is PaymentState.ABORTED
+    lane.wait(30.0)
+    assert len(lane.sent(m.PaymentRequest)) == 1
+
+
 @pytest.mark.parametrize("how", ["hung up", "Abort", "payment ended"])
 def test_rule_9_withdrawn(how: str) -> None:
     lane = lanes.paying(configuration(signature="till"))

@@ -212,6 +212,29 @@ def test_rule_3_another_terminal_is_not_asked_for_what_the_first_has_turned_away
     assert lane.payment.state is PaymentState.FAILED
 
 
+def test_rule_3_it_is_logged_in_for_as_it_was_asked_for() -> None:
+    """A session under another POIID does not help, and makes the terminal another one's."""
+    life = lanes.restarted(lanes.doubt(), elsewhere()).wait(0.0)
+    asked = life.sent_now(ASK)[0]
+    life.do(life.status("NotAllowed"))
+    login = life.sent(m.LoginRequest)[-1]
+    assert login.address == asked.address
+    of, about = login.message.header, asked.message.header
+    assert (of.sale_id, of.poi_id) == (about.sale_id, about.poi_id)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_rule_3_afterwards_the_lane_goes_where_the_file_says(answers: bool) -> None:
+    life = lanes.restarted(lanes.doubt(), elsewhere()).wait(0.0)
+    life.do(life.status("NotAllowed"), lanes.login() if answers else ev.LoginFailed("no answer"))
+    life.wait(2.0)
+    life.do(life.repeated())
+    assert life.payment.state is PaymentState.APPROVED
+    life.wait(0.0)
+    login = life.sent(m.LoginRequest)[-1]
+    assert (login.address, login.message.header.poi_id) == ("192.0.2.99:1", "new")
+
+
 @pytest.mark.parametrize("event", ["Shutdown", "Initialised"])
 def test_rule_5_events_only_trigger_a_question(event: str) -> None:
     lane = lanes.paying()

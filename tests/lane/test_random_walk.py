@@ -89,7 +89,7 @@ class Watch:
         elif before.final:
             assert before.resolved is not None, "a final payment never changes again"
             assert before.id not in self.overruled, "and a resolved one only once"
-            assert isinstance(taken.event, ev.AttemptAnswered)
+            assert isinstance(taken.event, ev.AttemptAnswered | ev.StatusAnswered)
             assert after.error is not None
             assert after.error.condition == "LateAnswer"
             self.overruled.add(before.id)

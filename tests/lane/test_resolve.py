@@ -223,12 +223,61 @@ def test_resolve_the_late_answer_is_heard_whatever_happened_since(ends: bool) ->
 
 def test_resolve_an_answer_that_was_lost_is_not_waited_for() -> None:
     lane = lanes.unknown()
-    answer = lane.answered()
+    attempt = lane.service_id()
     lane.do(resolution())
-    assert lane.state.verdicts == ()
-    before = lane.state
-    lane.do(answer)
-    assert lane.state is before
+    assert not lane.state.waits_for(attempt)
+
+
+def test_resolve_one_that_is_lost_after_it_is_not_waited_for_any_more() -> None:
+    lane = resolved("failed")
+    lane.do(lane.lost())
+    assert not lane.state.waits_for(lane.service_id())
+    lane.do(lane.repeated())
+    assert late(lane) == ("approved", "LateAnswer"), "but it may still be told otherwise"
+
+
+@pytest.mark.parametrize(
+    ("said", "condition", "becomes"),
+    [("failed", None, "approved"), ("approved", "Refusal", "declined")],
+)
+def test_resolve_the_answer_to_the_question_that_was_out_wins_too(
+    said: str, condition: str | None, becomes: str
+) -> None:
+    lane = lanes.unknown().wait(2.0)
+    answer = lane.repeated(condition)
+    assert lane.state.asking
+    lane.do(resolution(said), answer)
+    assert late(lane) == (becomes, "LateAnswer")
+
+
+def test_resolve_what_the_terminal_names_as_its_last_transaction_wins_too() -> None:
+    lane = lanes.unknown()
+    body, header = lane.response(), lane.header()
+    lane.do(resolution("failed"), ev.TerminalNotified(event="Initialised"))
+    lane.do(lane.repeated(header=header, body=body, repeated_of="a"))
+    assert late(lane) == ("approved", "LateAnswer")
+
+
+def test_resolve_also_while_the_next_payment_is_in_doubt() -> None:
+    lane = lanes.unknown()
+    body, header = lane.response(), lane.header()
+    lane.do(resolution("failed"), ev.PaymentAsked(lanes.order("b")))
+    lane.do(lane.left(), lane.lost())
+    lane.do(lane.status("SomethingNew"))
+    lane.wait(2.0)
+    assert lane.asks_for_last
+    lane.do(lane.repeated(header=header, body=body, repeated_of="a"))
+    found = {change.payment.id: change.payment.state for change in changes(lane)}
+    assert found == {"a": "approved", "b": "failed"}
+
+
+def test_resolve_a_late_approval_that_nobody_has_signed_for_says_so() -> None:
+    lane = lanes.silent_with_open_post(lanes.light(lanes.configuration(signature="till")))
+    lane.do(resolution("failed"))
+    lane.do(lane.answered(receipts=(lanes.receipt(),)))
+    assert late(lane) == ("approved", "LateAnswer")
+    assert lane.payment.error is not None
+    assert "nobody has approved" in lane.payment.error.message
 
 
 def test_resolve_a_request_that_has_not_left_is_not_waited_for() -> None:
@@ -242,6 +291,16 @@ def test_resolve_a_request_that_has_not_left_is_not_waited_for() -> None:
 
 
 # -- Of a reversal --------------------------------------------------------------------------------
+
+
+def test_resolve_a_reversal_whose_answer_is_lost_after_it_may_be_asked_for_again() -> None:
+    lane = lanes.reversal_quiet()
+    lane.do(lane.silent(), resolution("approved"))
+    again = lanes.reversal_of(lane.state.settled)
+    refused = lane.do(again).refusal
+    assert refused is not None, "while its answer may still come"
+    lane.do(lane.lost())
+    assert lane.do(again).refusal is None
 
 
 def resolved_reversal(state: str) -> Lane:

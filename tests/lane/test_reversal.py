@@ -55,6 +55,15 @@ def test_rule_10_an_approved_payment_is_reversed() -> None:
     assert untouched == payment, "its own receipts, card and ids stay"
 
 
+def test_rule_10_not_at_another_terminal_than_it_was_paid_at() -> None:
+    lane = lanes.approved()
+    asked = replace(lanes.reversal_of(lane.state.settled), charged_by="serial-2")
+    refused = lane.do(asked).refusal
+    assert refused is not None
+    assert (refused.code, lane.sent(REVERSE)) == ("not_reversible", [])
+    assert "serial-2" in refused.detail
+
+
 def test_rule_10_its_attempt_is_recorded_as_a_reversal() -> None:
     lane = lanes.reversing()
     (opened,) = [e for e in lane.entries[-3:] if isinstance(e, fx.AttemptOpened)]

@@ -70,7 +70,7 @@ def variants(kind: type[ev.Event], lane: Lane) -> Iterator[ev.Event]:
     elif kind is ev.AttemptNotSent:
         yield from (known.not_sent(), ev.AttemptNotSent("5", "no route"))
     elif kind is ev.AttemptLost:
-        yield from (known.lost(), ev.AttemptLost("5", "broken"))
+        yield from (known.lost(), ev.AttemptLost("5", "broken"), RESOLVED.lost())
     elif kind is ev.StatusFailed:
         yield from (lane.silent(), ev.StatusFailed("5", "no answer"))
     elif kind is ev.AttemptAnswered:
@@ -95,6 +95,7 @@ def variants(kind: type[ev.Event], lane: Lane) -> Iterator[ev.Event]:
         yield known.repeated(header=known.header(service_id="5"))
         yield known.repeated(body=m.UnknownBody("Anything"))
         yield replace(known.repeated(), service_id="5")
+        yield RESOLVED.repeated()
 
 
 def _from_people(kind: type[ev.Event], lane: Lane) -> Iterator[ev.Event]:
