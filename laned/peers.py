@@ -1,6 +1,7 @@
 """Who may post to the listener: the terminal's present address, or those that the file names.
 
 While a Login is out, the present address is where it went: a terminal posts as soon as it has it.
+So it is with the question that a new journal begins with.
 While a payment is unfinished, it is where that was asked.
 """
 
@@ -29,7 +30,7 @@ class Peers:
         address = state.terminal.address
         if state.attempt is not None:
             address = state.attempt.address
-        elif state.phase is Phase.LOGGING_IN and state.login_to:
+        elif state.phase in (Phase.LOGGING_IN, Phase.SURVEY) and state.login_to:
             address = state.login_to
         return _within(peer, state.config.listener.networks or await self._of_terminal(address))
 

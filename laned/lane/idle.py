@@ -16,7 +16,7 @@ from laned.lane.events import (
     UpdateAnswered,
     UpdateAsked,
 )
-from laned.lane.state import MAINTENANCE, Phase, Terminal
+from laned.lane.state import MAINTENANCE, Phase
 from laned.lane.turn import Turn
 from laned.nexo.messages import NO_SESSION, AdminRequest, Category, TransactionStatusRequest
 
@@ -147,7 +147,7 @@ def announced_survey(turn: Turn, event: AddressAnnounced) -> None:
     """A new journal knows no serial number: only an address that may be the first is taken."""
     away = not turn.state.terminal.address or turn.state.reason == session.UNREACHABLE
     if away and addresses.may_be_first(turn, event) and addresses.note(turn, event):
-        turn.change(terminal=Terminal(address=event.address))
+        turn.change(login_to=event.address)
         turn.change(ask_at=turn.now.monotonic, asking=None, reason="")
 
 

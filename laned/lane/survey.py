@@ -6,7 +6,6 @@ A Login would reset a terminal that may still be at work on a payment of the los
 from laned.lane import addresses, session
 from laned.lane.effects import ForeignSeen, Surveyed
 from laned.lane.events import StatusAnswered, StatusFailed, TimePassed
-from laned.lane.state import Terminal
 from laned.lane.turn import Turn
 from laned.nexo.messages import (
     Category,
@@ -18,9 +17,10 @@ from laned.nexo.messages import (
 
 
 def ask(turn: Turn) -> None:
-    """Ask for the terminal's last transaction."""
-    timeout = turn.state.config.terminal.status_timeout
-    asking = turn.send(Category.TRANSACTION_STATUS, TransactionStatusRequest(), timeout=timeout)
+    """Ask for the terminal's last transaction, where the Login will go."""
+    timeout, address = turn.state.config.terminal.status_timeout, turn.state.login_to
+    question = TransactionStatusRequest()
+    asking = turn.send(Category.TRANSACTION_STATUS, question, timeout=timeout, address=address)
     turn.change(asking=asking, ask_at=None)
 
 
@@ -50,11 +50,7 @@ def failed(turn: Turn, event: StatusFailed) -> None:
     """The terminal does not answer: it is asked wherever it may be, one address after the other."""
     if event.service_id == turn.state.asking:
         addresses.after_failure(turn)
-        turn.change(terminal=Terminal(address=turn.state.login_to), login_to="")
         turn.change(reason=session.UNREACHABLE)
-        named = addresses.configured(turn.state)
-        if named:  # an announced address is tried once, as everywhere else
-            turn.change(terminal=Terminal(address=named))
         _ask_later(turn)
 
 

@@ -229,6 +229,17 @@ def test_one_that_has_moved_meanwhile_is_asked_where_it_is() -> None:
     assert lane.sent_now(m.TransactionStatusRequest)[0].address == THERE
 
 
+def test_both_places_are_asked_in_turn_until_one_answers() -> None:
+    lane = lanes.survey_unreachable().then(ADMITTED)
+    asked = []
+    for _ in range(4):
+        assert lane.state.wake_at is not None
+        lane.wait(lane.state.wake_at - lane.now)
+        asked.append(lane.sent(m.TransactionStatusRequest)[-1].address)
+        lane.do(lane.silent())
+    assert asked == [THERE, HERE, THERE, HERE]
+
+
 # -- Another terminal -------------------------------------------------------------------------
 
 
