@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from laned import __version__, exits
 from laned.exits import FAILED, INTERRUPTED, USAGE
@@ -63,9 +64,13 @@ def _daemon_side(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     demo.set_defaults(run=_demo)
 
     simulate = commands.add_parser("simulate", help="only the simulated terminal")
-    simulate.add_argument("--listen", default="127.0.0.1:11001", metavar="HOST:PORT")
+    simulate.add_argument("--listen", type=_bind, default="127.0.0.1:11001", metavar="HOST:PORT")
     simulate.add_argument(
-        "--callback", default="http://127.0.0.1:11000", metavar="URL", help="where laned listens"
+        "--callback",
+        type=_callback,
+        default="http://127.0.0.1:11000",
+        metavar="URL",
+        help="where laned listens",
     )
     simulate.add_argument(
         "--scenario", type=_scenario, default="happy", metavar="NAME", help="as for demo"
@@ -136,6 +141,27 @@ def _speed(text: str) -> float:
     if not 0.01 <= speed <= 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0.01 to 1000")
     return speed
+
+
+def _bind(text: str) -> str:
+    from laned.listen import split_bind
+
+    try:
+        split_bind(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _callback(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        good = url.scheme == "http" and url.hostname and url.port and url.path in ("", "/")
+    except ValueError:
+        good = False
+    if not good:
+        raise argparse.ArgumentTypeError(f'{text!r}: expected "http://HOST:PORT"')
+    return text
 
 
 def _scenario(text: str) -> str:

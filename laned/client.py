@@ -120,7 +120,13 @@ class Till:
             connection.connect()
         except OSError as error:
             connection.close()
-            raise Unreachable(f"{self._path}: {_words(error)}") from error
+            text = f"no daemon answers: {self._path}: {_words(error)}"
+            if isinstance(error, PermissionError):
+                text = (
+                    f"{self._path} may not be used by you: be root, or of its group (laned-till);"
+                    " who was just added to it must log in again"
+                )
+            raise Unreachable(text) from error
         return connection
 
 

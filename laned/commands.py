@@ -4,10 +4,11 @@ import argparse
 import csv
 import json
 import secrets
+import shlex
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from laned.client import ConnectionLost, Reply, Till, Unreachable
@@ -19,7 +20,7 @@ MAX_PAGE: Final = 1000  # payments in one answer of the API
 CSV_FIELDS: Final = (
     *("created_at", "updated_at", "id", "type", "amount", "currency", "state", "error"),
     *("authorized_amount", "tip_amount", "approval_code", "poi_transaction", "signature"),
-    "reversal",
+    *("reversal", "resolved_at", "resolved_by", "resolved_note"),
 )
 UNKNOWN_PATIENCE: Final = 60.0  # seconds for which an unknown outcome is waited for
 
@@ -33,7 +34,7 @@ def _command(work: Callable[[Till, Options], int]) -> Callable[[Options], int]:
         try:
             return work(Till(options.socket), options)
         except Unreachable as error:
-            print(f"laned: no daemon answers: {error}", file=sys.stderr)
+            print(f"laned: {error}", file=sys.stderr)
             return FAILED
         except ConnectionLost as error:
             print(f"laned: the daemon went away: {error}", file=sys.stderr)
@@ -53,7 +54,9 @@ def _show(options: Options, reply: Reply, text: str) -> int:
 def _refused(options: Options, reply: Reply) -> int:
     if options.json:
         print(json.dumps(reply.body, ensure_ascii=False))
-    print(f"laned: {reply.code}: {reply.detail}", file=sys.stderr)
+    active = reply.body.get("active")
+    which = f" ({active})" if active else ""
+    print(f"laned: {reply.code}: {reply.detail}{which}", file=sys.stderr)
     return USAGE if reply.status in (400, 422) else FAILED
 
 
@@ -70,7 +73,7 @@ def status(till: Till, options: Options) -> int:
         f"session   {session['state']}" + (f": {session['reason']}" if session["reason"] else ""),
         f"terminal  {terminal['address']} {terminal['serial_number']} {terminal['software']}",
         f"display   {' / '.join(lane['display']['lines'])}",
-        f"payment   {lane['payment'] or 'none running'}",
+        f"payment   {_running(till, lane['payment'])}",
         f"journal   {lane['journal']}",
         "hardware  " + ", ".join(f"{part} {how}" for part, how in lane["hardware"].items()),
     ]
@@ -78,6 +81,14 @@ def status(till: Till, options: Options) -> int:
         prompt = lane["prompt"]
         lines.append(f"prompt    {prompt['id']} {prompt['kind']}: {prompt['text']}")
     return _show(options, reply, "\n".join(line.rstrip() for line in lines))
+
+
+def _running(till: Till, payment_id: str | None) -> str:
+    """The unfinished payment, and how it stands."""
+    if payment_id is None:
+        return "none running"
+    reply = till.ask("GET", _path(payment_id), timeout=ANSWER_WITHIN)
+    return payment_line(reply.body) if reply.status < 300 else payment_id
 
 
 @_command
@@ -118,7 +129,12 @@ def payment_line(payment: dict[str, Any]) -> str:
     """One payment for a person to read."""
     parts = [payment["id"], payment["type"], payment["amount"], payment["currency"]]
     parts.append(payment["state"])
-    if payment["error"]:
+    reversal, resolved = payment["reversal"], payment["resolved"]
+    if reversal and payment["state"] != "reversed":
+        parts.append(f"(reversal {reversal['state']})")
+    if resolved:
+        parts.append(f"(by uid {resolved['by']}: {resolved['note']})")
+    elif payment["error"]:
         parts.append(f"({payment['error']['condition']} {payment['error']['message']})")
     elif payment["card"]:
         parts.append(f"{payment['card']['brand']} {payment['card']['masked_pan']}")
@@ -138,25 +154,27 @@ def pay(till: Till, options: Options) -> int:
         try:
             reply = till.ask("PUT", _path(payment_id), body, timeout=ANSWER_WITHIN)
         except ConnectionLost as error:
-            return _lost(payment_id, error)
+            return _lost(options, payment_id, error)
         if reply.status >= 300:
             return _refused(options, reply)
         if options.no_wait:
             print(json.dumps(reply.body) if options.json else payment_id)
             return DONE
-        return _follow(till, events, reply.body, options)
+        return _follow(till, events, reply.body, options, payment_standing)
     except KeyboardInterrupt:
         print(f"\npayment {payment_id} goes on without us", file=sys.stderr)
         return INTERRUPTED
 
 
-def _follow(till: Till, events: Any, payment: dict[str, Any], options: Options) -> int:
-    """Wait for the payment's outcome, showing what the customer sees."""
+def _follow(
+    till: Till, events: Any, payment: dict[str, Any], options: Options, standing: "Look"
+) -> int:
+    """Wait for the outcome of what was asked for, showing what the customer sees."""
     payment_id = payment["id"]
     patience: float | None = None
     try:
-        while not _is_final(payment):
-            if _asked_for(payment)[1] == "unknown" and patience is None:
+        while standing(payment).open:
+            if standing(payment).state == "unknown" and patience is None:
                 print("the terminal does not answer; asking what became of it", file=sys.stderr)
                 patience = time.monotonic() + UNKNOWN_PATIENCE
             if patience is not None and time.monotonic() > patience:
@@ -172,39 +190,64 @@ def _follow(till: Till, events: Any, payment: dict[str, Any], options: Options) 
             elif name == "prompt" and not options.json and "by" not in data:
                 print(f"prompt {data['id']}: {data['text']}", flush=True)
     except (ConnectionLost, StopIteration) as error:
-        return _lost(payment_id, error)
-    return _outcome(payment, options)
+        return _lost(options, payment_id, error)
+    return _outcome(payment, options, standing(payment))
 
 
-def _asked_for(payment: dict[str, Any]) -> tuple[str, str, dict[str, str] | None]:
-    """What was asked for, how that stands, and why: of the reversal if there is one."""
-    reversal = payment["reversal"]
-    if reversal is not None:
-        return f"reversal of {payment['id']}", reversal["state"], reversal["error"]
-    return f"payment {payment['id']}", payment["state"], payment["error"]
+class Standing(NamedTuple):
+    """How something stands that was asked for, and why."""
+
+    what: str
+    state: str
+    error: dict[str, str] | None
+
+    @property
+    def open(self) -> bool:
+        """Whether it may still change by itself."""
+        return self.state in ("pending", "processing", "unknown")
 
 
-def _is_final(payment: dict[str, Any]) -> bool:
-    return _asked_for(payment)[1] not in ("pending", "processing", "unknown")
+Look = Callable[[dict[str, Any]], Standing]
 
 
-def _outcome(payment: dict[str, Any], options: Options) -> int:
-    what, state, error = _asked_for(payment)
-    print(json.dumps(payment, ensure_ascii=False) if options.json else state)
-    if state in ("approved", "done"):
+def payment_standing(payment: dict[str, Any]) -> Standing:
+    """The payment itself; while it is being reversed, the reversal."""
+    reversal = reversal_standing(payment)
+    if payment["reversal"] is not None and reversal.open:
+        return reversal
+    return Standing(f"payment {payment['id']}", payment["state"], payment["error"])
+
+
+def reversal_standing(payment: dict[str, Any]) -> Standing:
+    """The payment's reversal."""
+    reversal = payment["reversal"] or {"state": "processing", "error": None}
+    return Standing(f"reversal of {payment['id']}", reversal["state"], reversal["error"])
+
+
+def _outcome(payment: dict[str, Any], options: Options, standing: Standing) -> int:
+    print(json.dumps(payment, ensure_ascii=False) if options.json else standing.state)
+    if standing.state in ("approved", "done"):
         return DONE
-    if state == "unknown":
-        print(f"laned: the outcome of the {what} is not known yet", file=sys.stderr)
+    if standing.state == "unknown":
+        print(f"laned: the outcome of the {standing.what} is not known yet", file=sys.stderr)
         return UNKNOWN
-    why = " ".join(part for part in (error or {}).values() if part)
-    print(f"laned: {what} {state}: {why}".rstrip(": "), file=sys.stderr)
+    why = " ".join(part for part in (standing.error or {}).values() if part)
+    print(f"laned: {standing.what} {standing.state}: {why}".rstrip(": "), file=sys.stderr)
     return FAILED
 
 
-def _lost(payment_id: str, error: Exception) -> int:
+def _lost(options: Options, payment_id: str, error: Exception) -> int:
+    """Say how to find out, in a command that cannot pay twice."""
+    if options.run is reverse:
+        again = ["laned", "payments"]
+    else:
+        verb = "refund" if options.type == "refund" else "pay"
+        again = ["laned", verb, options.amount, "--id", payment_id]
+        again += ["--currency", options.currency] if options.currency else []
+    again += ["--socket", str(options.socket)]
     print(
         f"laned: the daemon went away ({error}); what became of payment {payment_id} is not known"
-        f" here. Ask again with: laned pay AMOUNT --id {payment_id}",
+        f" here. Ask again with: {shlex.join(again)}",
         file=sys.stderr,
     )
     return UNKNOWN
@@ -237,10 +280,10 @@ def reverse(till: Till, options: Options) -> int:
     try:
         reply = till.ask("POST", _path(options.id, "reversal"), body, timeout=ANSWER_WITHIN)
     except ConnectionLost as error:
-        return _lost(options.id, error)
+        return _lost(options, options.id, error)
     if reply.status >= 300:
         return _refused(options, reply)
-    return _follow(till, events, reply.body, options)
+    return _follow(till, events, reply.body, options, reversal_standing)
 
 
 @_command
@@ -300,10 +343,12 @@ def _write_csv(found: list[dict[str, Any]]) -> None:
     writer.writerow(CSV_FIELDS)
     for payment in found:
         poi, reversal, error = payment["poi_transaction"], payment["reversal"], payment["error"]
+        resolved = payment["resolved"] or {}
         flat = payment | {
             "poi_transaction": poi["id"] if poi else "",
             "reversal": reversal["state"] if reversal else "",
             "error": error["condition"] if error else "",
+            **{f"resolved_{key}": resolved.get(key) for key in ("at", "by", "note")},
         }
         writer.writerow("" if flat[field] is None else flat[field] for field in CSV_FIELDS)
 

@@ -156,7 +156,7 @@ def _give(path: Path, group: str) -> None:
     try:
         shutil.chown(path, group=int(group) if group.isdecimal() else group)
     except LookupError:
-        raise OSError(errno.EINVAL, f"there is no group {group!r}") from None
+        raise OSError(errno.EINVAL, f"till.group: there is no group {group!r}") from None
 
 
 def _identity(path: Path) -> tuple[int, int]:

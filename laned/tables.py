@@ -6,6 +6,7 @@ msgspec itself stops at the first error and words it for programmers.
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from enum import Enum
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 
@@ -24,7 +25,7 @@ def read_table(kind: type[T], raw: object, path: str, findings: list[str]) -> T 
     it gives.
     """
     if not isinstance(raw, dict):
-        findings.append(f"{path}: {_shown(raw)} is not a table")
+        findings.append(f"{path}: {shown(raw)} is not a table")
         return None
     before = len(findings)
     prefix = f"{path}." if path else ""
@@ -41,13 +42,13 @@ def read_table(kind: type[T], raw: object, path: str, findings: list[str]) -> T 
     if more:
         values[more] = _read_named(own, named, prefix, findings)
     for key, entry in fields.items():
-        expected = _without_none(entry.type)
+        expected = without_none(entry.type)
         is_table = isinstance(expected, type) and issubclass(expected, Struct)
         if key in raw or (entry.required and is_table):
             read = read_table if is_table else _read_value
             values[entry.name] = read(expected, raw.get(key, {}), prefix + key, findings)
         elif entry.required:
-            findings.append(f"{prefix}{key}: not given; must be {_words(expected)}")
+            findings.append(f"{prefix}{key}: not given; must be {words(expected)}")
     return kind(**values) if len(findings) == before else None
 
 
@@ -91,7 +92,7 @@ def _read_value(kind: Any, raw: object, path: str, findings: list[str]) -> objec
         if parse_text := (_meta(kind).extra or {}).get("parse"):
             parse_text(value)
     except ValueError:
-        findings.append(f"{path}: {_shown(raw)} is not {_words(kind)}")
+        findings.append(f"{path}: {shown(raw)} is not {words(kind)}")
         return None
     return value
 
@@ -101,7 +102,7 @@ def _read_entries(
 ) -> dict[object, object]:
     """A table whose keys are the file's own, all of one kind (whole numbers, which TOML quotes)."""
     if not isinstance(raw, dict):
-        findings.append(f"{path}: {_shown(raw)} is not a table")
+        findings.append(f"{path}: {shown(raw)} is not a table")
         return {}
     entries = {}
     for key, value in raw.items():
@@ -109,13 +110,13 @@ def _read_entries(
         try:
             read_key = msgspec.convert(key, kinds[0], strict=False)
         except ValueError:
-            findings.append(f"{name}: {_shown(key)} is not {_words(kinds[0])}")
+            findings.append(f"{name}: {shown(key)} is not {words(kinds[0])}")
             continue
         entries[read_key] = _read_value(kinds[1], value, name, findings)
     return entries
 
 
-def _without_none(kind: Any) -> Any:
+def without_none(kind: Any) -> Any:
     """The type of a value that is there: TOML has no null, None means left out."""
     choices = get_args(kind)
     return choices[0] if choices[1:] == (type(None),) else kind
@@ -131,7 +132,12 @@ def _element(kind: Any) -> Any:
     return get_args(whole)[0] if get_origin(whole) is tuple else None
 
 
-def _words(kind: Any) -> str:
+def words(kind: Any) -> str:
+    """What a value of the annotated type `kind` must be."""
+    if kind is bool:
+        return "true or false"
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return "one of " + ", ".join(str(choice.value) for choice in kind)
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(str(choice) or '""' for choice in get_args(kind))
     return _meta(kind).description or str(kind)
@@ -140,15 +146,15 @@ def _words(kind: Any) -> str:
 def _hint(key: str, known: list[str], own: Any = None) -> str:
     if close := get_close_matches(key, known, n=1):
         return f'did you mean "{close[0]}"?'
-    more = f"; {_words(own)}" if own is not None else ""
+    more = f"; {words(own)}" if own is not None else ""
     return f"allowed here: {', '.join(known)}{more}"
 
 
 def _shown_key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", key) else _shown(key)
+    return key if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", key) else shown(key)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """A value as the file has it, on one line and short."""
     match value:
         case bool():

@@ -70,7 +70,7 @@ def _findings(
     yield from settings.check(config, path)
     yield from host.check(config, box)
     yield from daemon.check(config, running)
-    yield from journal.check(config, running)
+    yield from journal.check(config, box, running)
     yield from sockets.check_till(config, box, running)
     yield from sockets.check_listener(config, running)
     yield from terminal.check(config, box, running, journal.learnt_address(config, running))

@@ -37,6 +37,13 @@ class Box(Struct, frozen=True, kw_only=True):
         """Where the file `absolute` of this machine is."""
         return self.root / str(absolute).lstrip("/")
 
+    def nearest(self, absolute: Path) -> Path:
+        """The folder that is there of this one and those above it. Raises OSError."""
+        folder = self.path(absolute)
+        while not folder.exists():
+            folder = folder.parent
+        return folder
+
     def lines(self, absolute: str) -> list[str]:
         """The lines of a file; none when it cannot be read."""
         try:

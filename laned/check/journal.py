@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from laned.check.box import Box
 from laned.check.daemon import Daemon
 from laned.check.finding import Finding, broken, ok, warning
 from laned.config import Config
@@ -29,13 +30,13 @@ SAID: Final = {
 }
 
 
-def check(config: Config, daemon: Daemon) -> Iterator[Finding]:
+def check(config: Config, box: Box, daemon: Daemon) -> Iterator[Finding]:
     """Check the journal; one that a daemon holds is left to it."""
     path = Path(config.journal.path)
     if daemon.running:
         yield _held(path, daemon)
     elif daemon.running is False:
-        yield _look(path)
+        yield _look(path, box)
 
 
 def _held(path: Path, daemon: Daemon) -> Finding:
@@ -47,12 +48,16 @@ def _held(path: Path, daemon: Daemon) -> Finding:
     return broken(SUBJECT, f"{path}: the daemon says {said}, and takes no payments", SAID[said])
 
 
-def _look(path: Path) -> Finding:
+def _look(path: Path, box: Box) -> Finding:
     lock = path.with_name(path.name + ".lock")
     try:
         if not path.exists() or not path.stat().st_size:
             if lock.exists() and lock.stat().st_size:
                 return broken(SUBJECT, f"{path} is lost: there was one before", ACKNOWLEDGE)
+            folder = box.nearest(path.parent)
+            if not box.may_use(folder):
+                text = f"{path} cannot be made by {box.user}: {folder} may not be written"
+                return broken(SUBJECT, text, "use sudo, or name another journal.path")
             return ok(SUBJECT, f"{path} is not there yet; the first start makes it")
         return _read(path)
     except (OSError, sqlite3.OperationalError) as error:

@@ -91,9 +91,7 @@ def _to_be_made(box: Box, path: Path) -> Finding:
     try:
         if real.exists() and not stat.S_ISSOCK(real.lstat().st_mode):
             return broken(TILL, f"{path} is there, and is no socket", f"sudo rm {path}")
-        folder = real.parent
-        while not folder.exists():
-            folder = folder.parent
+        folder = box.nearest(path.parent)
     except OSError as error:
         return warning(TILL, f"{path} may not be looked at: {error.strerror}", "use sudo")
     if not box.may_use(folder):

@@ -23,12 +23,15 @@ def check(config: Config, box: Box, daemon: Daemon, learnt: str = "") -> Iterato
     """
     if daemon.lane is not None:
         session = daemon.lane["session"]
-        if session["state"] != "offline":
+        if session["state"] == "logged_out":
+            yield warning(SUBJECT, "the daemon says logged_out: by hand", "laned login")
+        elif session["state"] != "offline":
             address = session["terminal"]["address"]
             yield ok(SUBJECT, f"{address}: the daemon says {session['state']}")
             return
-        why = session["reason"] or "no reason given"
-        yield warning(SUBJECT, f"the daemon says offline: {why}", "see the next line")
+        else:
+            why = session["reason"] or "no reason given"
+            yield warning(SUBJECT, f"the daemon says offline: {why}", "see the next line")
     terminal = msgspec.structs.replace(config.terminal, address=learnt or config.terminal.address)
     if terminal.host_port is None:
         yield warning(

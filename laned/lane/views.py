@@ -87,8 +87,11 @@ def lane(state: LaneState) -> LaneView:
 
 def session(state: LaneState) -> SessionView:
     """The session part."""
+    reason = state.reason
+    if not reason and state.unknown and state.session is SessionState.OFFLINE:
+        reason = "outcome_unknown"
     return SessionView(
-        state=state.session, reason=state.reason, since=state.since, terminal=state.terminal
+        state=state.session, reason=reason, since=state.since, terminal=state.terminal
     )
 
 

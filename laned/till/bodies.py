@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from laned import tables
 from laned.config import Config, Currency, decimals
 from laned.journal import hash_of
 from laned.lane.payment import Confirm, Order, PaymentKind
@@ -26,14 +27,15 @@ Reference = Annotated[
         min_length=1,
         max_length=MAX_REFERENCE,
         pattern=rf"^[!-~\u00a1-\u024f\u20ac][ -~\u00a0-\u024f\u20ac]*{_END}",
-        description="Purchase order number: Latin letters, digits, signs; no blank in front.",
+        description="a purchase order number: 1 to 64 Latin letters, digits and signs, the first"
+        " of them no blank",
     ),
 ]
 Amount = Annotated[
     str,
     Meta(
         pattern=rf"^(?=.*[1-9])[0-9]{{1,9}}(\.[0-9]{{1,2}})?{_END}",
-        description="Decimal string above zero, at most two decimals.",
+        description='a decimal string above zero with at most two decimals, such as "38.00"',
         examples=["38.00"],
     ),
 ]
@@ -74,7 +76,14 @@ class ResolveBody(RequestBody, frozen=True, kw_only=True):
     """`POST /v1/payments/{id}/resolve`: a person's verdict on an unknown payment."""
 
     state: Literal["approved", "failed"]
-    note: Annotated[str, Meta(min_length=1, max_length=MAX_NOTE)]
+    note: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=MAX_NOTE,
+            description=f"a text of 1 to {MAX_NOTE} characters: why you are sure",
+        ),
+    ]
 
 
 class LogoutBody(RequestBody, frozen=True, kw_only=True):
@@ -86,7 +95,10 @@ class LogoutBody(RequestBody, frozen=True, kw_only=True):
 class PressBody(RequestBody, frozen=True, kw_only=True):
     """`POST /v1/buttons/{name}/press`: how long the button is held."""
 
-    seconds: Annotated[float, Meta(gt=0, le=MAX_PRESS)] = 0.1
+    seconds: Annotated[
+        float,
+        Meta(gt=0, le=MAX_PRESS, description=f"a number of seconds above 0, at most {MAX_PRESS:g}"),
+    ] = 0.1
 
 
 def read(content: bytes, kind: type[B]) -> B:
@@ -94,12 +106,30 @@ def read(content: bytes, kind: type[B]) -> B:
 
     An empty content is an empty object: a POST without a body is what curl sends by default.
     """
+    content = content or b"{}"
     try:
-        return msgspec.json.decode(content or b"{}", type=kind)
+        return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
-        raise ProblemError("invalid", str(error), field=_field(str(error))) from None
+        field = _field(str(error))
+        detail = _explained(field, content, kind) or str(error)
+        raise ProblemError("invalid", detail, field=field) from None
     except (ValueError, RecursionError) as error:
         raise ProblemError("bad_request", f"the body is not JSON: {error}") from None
+
+
+def _explained(field: str | None, content: bytes, kind: type[RequestBody]) -> str:
+    """What was found in a field and what is expected there; empty if it is no field of ours."""
+    entry = next((one for one in msgspec.structs.fields(kind) if one.name == field), None)
+    if entry is None:
+        return ""
+    wanted = tables.words(tables.without_none(entry.type))
+    try:
+        found = msgspec.json.decode(content)
+    except (ValueError, RecursionError):  # what follows the field is no JSON, or too deep
+        return f"{field}: must be {wanted}"
+    if field not in found:
+        return f"{field}: not given; must be {wanted}"
+    return f"{field}: {tables.shown(found[field])} is not {wanted}"
 
 
 def _field(message: str) -> str | None:

@@ -128,6 +128,9 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
             {"name": "Prefer", "in": "header", "schema": schema, "description": description}
         )
     if route.name == "events":
-        schema = {"type": "integer"}
-        parameters.append({"name": "Last-Event-ID", "in": "header", "schema": schema})
+        description = "the `id` of an event; after any other text nothing is replayed"
+        schema = {"type": "string"}
+        parameters.append(
+            {"name": "Last-Event-ID", "in": "header", "schema": schema, "description": description}
+        )
     return parameters

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from boxes import NONE_RUNS, NOT_KNOWN, Machine, config, expect, hardware, lane, only, running
+from msgspec.structs import replace
 
 from laned.check import daemon, host, journal, settings
+from laned.check.box import Box
 from laned.check.daemon import Daemon
 from laned.check.finding import Level, broken
 from laned.config import Config
@@ -125,7 +127,7 @@ def test_a_daemon_that_answers() -> None:
 
 
 def looked_at(at: Config) -> tuple[Level, str]:
-    found = only(journal.check(at, daemon.look(at)))
+    found = only(journal.check(at, Box.here(), daemon.look(at)))
     return found.level, str(found)
 
 
@@ -197,6 +199,12 @@ def test_journal_in_use(at: Config) -> None:
     held.close()
 
 
+def test_a_journal_that_cannot_be_made(at: Config) -> None:
+    box = replace(Box.here(), may_use=lambda path: False)
+    found = only(journal.check(at, box, NONE_RUNS))
+    expect(found, BROKEN, "cannot be made by", "journal.path")
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [
@@ -207,9 +215,11 @@ def test_journal_in_use(at: Config) -> None:
     ],
 )
 def test_what_the_daemon_says_of_its_journal(at: Config, said: str, words: str) -> None:
-    expect(only(journal.check(at, Daemon(True, lane(journal=said)))), BROKEN, said, words)
-    expect(only(journal.check(at, running())), OK, "in use by the daemon")
-    assert list(journal.check(at, NOT_KNOWN)) == []
+    expect(
+        only(journal.check(at, Box.here(), Daemon(True, lane(journal=said)))), BROKEN, said, words
+    )
+    expect(only(journal.check(at, Box.here(), running())), OK, "in use by the daemon")
+    assert list(journal.check(at, Box.here(), NOT_KNOWN)) == []
 
 
 def test_address_that_was_learnt(at: Config) -> None:

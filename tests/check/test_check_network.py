@@ -178,6 +178,10 @@ def test_terminal_that_the_daemon_has(machine: Machine, listening: socket.socket
     first, second = terminal.check(at, machine.box, offline)
     expect(first, WARNING, "offline: unreachable")
     expect(second, OK, "can be connected to")
+    by_hand = running(session={"state": "logged_out", "reason": "", "terminal": {}})
+    first, second = terminal.check(at, machine.box, by_hand)
+    expect(first, WARNING, "logged_out", "laned login")
+    expect(second, OK, "can be connected to")
 
 
 @pytest.mark.parametrize(

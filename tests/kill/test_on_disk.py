@@ -121,6 +121,9 @@ async def test_on_disk_before_sent_and_before_told(tmp_path: Path) -> None:
                 await nursery.start(_listen, found.till)
                 payment = await found.till.pay("disk-1", {"amount": "5.00"})
             assert payment["state"] == "approved"
+            await found.till.ask(
+                "GET", "/v1/lane"
+            )  # the calls before it are over, and in the trace
         found.daemon.must_live()
     lines = output.read_text().splitlines()
     assert faults(lines, address, "disk-1") == []

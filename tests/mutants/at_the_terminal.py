@@ -232,9 +232,9 @@ MUTANTS = (
     Mutant(
         name="an-abort-is-sent-while-a-signature-is-asked-for",
         file="laned/lane/wishes.py",
-        old="    elif turn.state.phase is Phase.SIGNING or (prompt is not None and prompt.kind == "
-        '"signature"):\n',
-        new="    elif turn.state.phase is Phase.SIGNING:\n",
+        old="        prompt is not None and prompt.kind == "
+        '"signature" and not between_attempts(turn.state)\n',
+        new="        False\n",
         tests=(
             "tests/lane/test_abort_signature_stop.py::test_rule_8_never_while_a_signature_prompt_is_open",
         ),

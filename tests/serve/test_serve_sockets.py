@@ -63,7 +63,7 @@ async def test_a_unix_socket_has_its_mode_and_group_and_goes_away(tmp_path: Path
 
 async def test_an_unknown_group_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "till.sock"
-    with pytest.raises(OSError, match=r"till\.sock: there is no group 'no-such-group'"):
+    with pytest.raises(OSError, match=r"till\.sock: till.group: there is no group 'no-such-group'"):
         listen_unix(path, 0o660, "no-such-group")
     assert not path.exists()
 

@@ -62,6 +62,7 @@ def test_reverse_takes_back_the_last_payment_only() -> None:
         assert lane.terminal.out.count("reversed") == 1
         assert [payment["state"] for payment in listed(lane)] == ["reversed", "approved"]
         failed(lane.command("reverse", "newer"), "not_reversible", "reversed")
+        failed(lane.command("pay", "38.00", "--id", "newer"), "payment newer reversed")
 
 
 def test_reverse_tells_the_terminal_that_the_product_did_not_drop() -> None:
@@ -124,7 +125,8 @@ def test_what_the_terminal_has_forgotten_is_resolved_by_a_person(verdict: str, s
         pay = lane.background("pay", "38.00", "--id", "p")
         lane.terminal.says("NotFound")
         until(lambda: state_of(lane, "p") == "unknown", "the doubt")
-        failed(lane.command("pay", "1.00"), "outcome_unknown")
+        failed(lane.command("pay", "1.00"), "outcome_unknown", "(p)")
+        assert "payment   p payment 38.00 SEK unknown" in lane.command("status").out
         failed(lane.command("login"), "lane_busy")
         assert lane.command("resolve", "p", verdict, "--note", "").status == 2
         assert state_of(lane, "p") == "unknown"

@@ -52,6 +52,29 @@ async def test_amounts_that_are_refused(
         assert problem["field"] == "amount"
 
 
+@pytest.mark.parametrize(
+    ("content", "detail"),
+    [
+        (
+            '{"amount": "1,00"}',
+            'amount: "1,00" is not a decimal string above zero with at most two decimals,'
+            ' such as "38.00"',
+        ),
+        ('{"amount": "1.00", "currency": "USD"}', 'currency: "USD" is not one of SEK, NOK,'),
+        ('{"amount": "1.00", "type": 5}', "type: 5 is not one of payment, refund"),
+        ('{"amount": "1.00", "token": "yes"}', 'token: "yes" is not true or false'),
+        ("{}", "amount: not given; must be a decimal string"),
+        ('{"amount": "1.00", "sum": 1}', "Object contains unknown field `sum`"),
+    ],
+)
+async def test_what_was_found_and_what_is_expected(
+    tmp_path: Path, autojump_clock: MockClock, content: str, detail: str
+) -> None:
+    async with lane(tmp_path, payment=PENDING) as rig:
+        problem = await refused(rig, "PUT", "/v1/payments/p-1", 422, "invalid", content=content)
+        assert problem["detail"].startswith(detail)
+
+
 async def test_the_configured_limit(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with lane(tmp_path, payment=PENDING | {"max_amount": "500"}) as rig:
         assert (await rig.put("a", "500.00")).status_code == 201

@@ -1,0 +1,103 @@
+"""What the commands for payments say at their end, and with which exit status."""
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from laned import commands
+from laned.client import Reply
+
+
+def payment(state: str, reversal: str = "", **changes: Any) -> dict[str, Any]:
+    taken = {"state": reversal, "error": None} if reversal else None
+    values: dict[str, Any] = {
+        "id": "p",
+        "type": "payment",
+        "amount": "5.00",
+        "currency": "SEK",
+        "card": None,
+    }
+    values |= {"state": state, "reversal": taken, "error": None, "resolved": None}
+    return values | changes
+
+
+@pytest.mark.parametrize(
+    ("state", "reversal", "is_open", "said"),
+    [
+        ("processing", "", True, "processing"),
+        ("approved", "", False, "approved"),
+        ("declined", "", False, "declined"),
+        # in light integration nobody signed for it
+        ("processing", "processing", True, "processing"),
+        ("unknown", "unknown", True, "unknown"),
+        ("declined", "done", False, "declined"),
+        # a till has taken it back, or could not
+        ("approved", "processing", True, "processing"),
+        ("reversed", "done", False, "reversed"),
+        ("approved", "refused", False, "approved"),
+    ],
+)
+def test_pay_tells_how_the_payment_stands(
+    state: str, reversal: str, is_open: bool, said: str
+) -> None:
+    standing = commands.payment_standing(payment(state, reversal))
+    assert (standing.open, standing.state) == (is_open, said)
+
+
+@pytest.mark.parametrize(
+    ("reversal", "is_open"),
+    [("", True), ("processing", True), ("unknown", True), ("done", False), ("refused", False)],
+)
+def test_reverse_tells_how_the_reversal_stands(reversal: str, is_open: bool) -> None:
+    standing = commands.reversal_standing(payment("approved", reversal))
+    assert (standing.open, standing.state) == (is_open, reversal or "processing")
+
+
+@pytest.mark.parametrize(
+    ("options", "command"),
+    [
+        (
+            Namespace(run=commands.pay, type="payment", amount="5.00", currency=None),
+            "laned pay 5.00 --id 'a b' --socket /s",
+        ),
+        (
+            Namespace(run=commands.pay, type="refund", amount="5.00", currency="NOK"),
+            "laned refund 5.00 --id 'a b' --currency NOK --socket /s",
+        ),
+        (Namespace(run=commands.reverse), "laned payments --socket /s"),
+    ],
+)
+def test_how_to_ask_again_never_pays_what_was_paid_back(
+    options: Namespace, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options.socket = Path("/s")
+    assert commands._lost(options, "a b", OSError("gone")) == 3
+    assert capsys.readouterr().err.endswith(f"Ask again with: {command}\n")
+
+
+def test_a_refusal_names_the_payment_in_the_way(capsys: pytest.CaptureFixture[str]) -> None:
+    body = {"code": "outcome_unknown", "detail": "not known yet", "active": "p-7"}
+    assert commands._refused(Namespace(json=False), Reply(409, body)) == 1
+    assert capsys.readouterr().err == "laned: outcome_unknown: not known yet (p-7)\n"
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        (payment("approved"), "p payment 5.00 SEK approved"),
+        (payment("approved", "refused"), "p payment 5.00 SEK approved (reversal refused)"),
+        (payment("reversed", "done"), "p payment 5.00 SEK reversed"),
+        (
+            payment(
+                "failed",
+                resolved={"by": 0, "note": "no receipt"},
+                error={"condition": "Unknown", "message": "silent"},
+            ),
+            "p payment 5.00 SEK failed (by uid 0: no receipt)",
+        ),
+    ],
+)
+def test_a_payment_in_one_line(told: dict[str, Any], line: str) -> None:
+    assert commands.payment_line(told) == line
