@@ -289,7 +289,10 @@ async def heal(world: World) -> None:
 
 
 async def _look_after(world: World) -> None:
-    """A person who sees that the lane has no terminal: plugs it in, and saves in its menu."""
+    """A person who sees that the lane has no terminal: plugs it in, and saves in its menu.
+
+    Or puts it back where it was, while a payment is unfinished that was asked for there.
+    """
     while True:
         if world.terminal.link is not Link.UP:
             world.terminal.plug()
@@ -298,7 +301,10 @@ async def _look_after(world: World) -> None:
             state = life.runner.state
             if state.phase is Phase.LOGGED_OUT:
                 await world.bring(ev.LoginAsked())
-            elif state.terminal.address != world.terminal.address and state.attempt is None:
+            elif state.attempt is not None:
+                if state.attempt.address != world.terminal.address:  # asked there until known
+                    await world.terminal.move(state.attempt.address)
+            elif state.terminal.address != world.terminal.address:
                 await world.bring(ev.LearnAsked())
                 await world.terminal.save()
         await trio.sleep(60.0)
