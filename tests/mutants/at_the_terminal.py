@@ -271,4 +271,40 @@ MUTANTS = (
         new="    if payment.poi_transaction is None:\n",
         tests=("tests/lane/test_reversal.py::test_rule_10_only_the_terminals_last",),
     ),
+    Mutant(
+        name="what-was-resolved-still-leaves",
+        file="laned/lane/outcome.py",
+        old="        post_open = turn.state.post_open and turn.state.sent\n",
+        new="        post_open = turn.state.post_open\n",
+        tests=(
+            "tests/lane/test_runner.py::test_what_a_person_has_resolved_does_not_leave_any_more",
+        ),
+    ),
+    Mutant(
+        name="a-repeated-answer-after-a-verdict-is-ignored",
+        file="laned/lane/idle.py",
+        old="    replies.late_repeat(turn, event)\n",
+        new="",
+        tests=(
+            "tests/lane/test_resolve.py::test_resolve_the_answer_to_the_question_that_was_out_wins_too",
+        ),
+    ),
+    Mutant(
+        name="a-reversal-that-never-arrived-approves-the-payment",
+        file="laned/lane/outcome.py",
+        old="    if turn.payment.taken_back:\n",
+        new="    if turn.payment.taken_back and between_attempts(turn.state):\n",
+        tests=(
+            "tests/lane/test_signature_light.py::test_a_reversal_that_never_arrived_is_made_again",
+        ),
+    ),
+    Mutant(
+        name="what-one-terminal-turned-away-is-asked-of-another",
+        file="laned/lane/replies.py",
+        old="        if no_session or not same_terminal(turn):\n",
+        new="        if no_session:\n",
+        tests=(
+            "tests/lane/test_doubt.py::test_rule_3_another_terminal_is_not_asked_for_what_the_first_has_turned_away",
+        ),
+    ),
 )
