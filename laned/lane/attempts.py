@@ -73,7 +73,7 @@ def begin_reversal(turn: Turn, event: ReversalAsked) -> None:
         turn.refuse("not_reversible", f"the terminal's last payment is {newer}")
         return
     here = turn.state.terminal.serial_number
-    if event.charged_by not in ("", here):
+    if event.charged_by and here and event.charged_by != here:
         turn.refuse("not_reversible", f"it was paid at terminal {event.charged_by}, not at {here}")
         return
     its_own: list[Verdict] = []
