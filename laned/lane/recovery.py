@@ -191,6 +191,8 @@ def logged_in_again(turn: Turn, event: LoginAnswered) -> None:
         if reason:
             status.not_known(turn)
         stranger = reason == session.OTHER_TERMINAL  # who is not to be reset every few seconds
+        if stranger and not turn.state.sent:
+            turn.change(post_open=False)  # what has not left yet must not reach it
         status.ask_later(turn, session.OTHER_TERMINAL_INTERVAL if stranger else None)
 
 

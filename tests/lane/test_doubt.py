@@ -212,6 +212,19 @@ def test_rule_3_another_terminal_is_not_asked_for_what_the_first_has_turned_away
     assert lane.payment.state is PaymentState.FAILED
 
 
+@pytest.mark.parametrize("left", [True, False])
+def test_rule_3_what_has_not_left_yet_does_not_reach_another_terminal(*, left: bool) -> None:
+    lane = lanes.just_asked()
+    if left:
+        lane.do(lane.left())
+    lane.wait(30.0)
+    lane.do(lane.status("NotAllowed"))
+    assert lane.state.waits_for(lane.service_id())
+    lane.do(lanes.login("another"))
+    assert lane.state.waits_for(lane.service_id()) is left
+    assert lane.payment.state is PaymentState.UNKNOWN
+
+
 def test_rule_3_it_is_logged_in_for_as_it_was_asked_for() -> None:
     """A session under another POIID does not help, and makes the terminal another one's."""
     life = lanes.restarted(lanes.doubt(), elsewhere()).wait(0.0)
