@@ -108,13 +108,16 @@ class Buttons:
             report("off")
             return
         self._health = health = Health(report)
-        with ExitStack() as devices:
+        devices = ExitStack()
+        try:
             await self._open(devices, health)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._light, lit)
                 for line in self._lines.values():
                     nursery.start_soon(_watch, line, tell)
                     nursery.start_soon(_mind_noise, line, health)
+        finally:
+            _close(devices)
 
     async def press(self, name: str, seconds: float) -> None:
         """Hold a virtual button down for so long, from when `run` has opened the pins.
@@ -175,6 +178,14 @@ class Buttons:
         async for names in lit:
             for line in self._lines.values():
                 line.light(line.name in names)
+
+
+def _close(devices: ExitStack) -> None:
+    """Let go of all pins: each is closed, whatever another says."""
+    try:
+        devices.close()
+    except Exception as error:  # lgpio: "GPIO busy", now and then, while its thread reads the line
+        log.warning("buttons: not closed in order: %s: %s", type(error).__name__, error)
 
 
 async def _watch(line: Line, tell: Tell) -> None:

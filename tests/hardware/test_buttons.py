@@ -185,6 +185,27 @@ async def test_opened_again_after_the_end(nursery: trio.Nursery, autojump_clock:
     assert gpiozero.Device.pin_factory is None
 
 
+async def test_a_pin_that_cannot_be_let_go_of_does_not_end_the_daemon(
+    nursery: trio.Nursery, autojump_clock: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    """lgpio says "GPIO busy" now and then, while its thread reads the line."""
+    closed = []
+
+    class Busy(MockPin):  # type: ignore[misc]
+        def close(self) -> None:
+            super().close()
+            closed.append(self.info.name)
+            if self.info.name == f"GPIO{CONFIRM}" and closed.count(self.info.name) == 1:
+                raise OSError("GPIO busy")
+
+    config = ButtonsConfig(driver="gpio")
+    rig = Rig(nursery, config, lambda: MockFactory(pin_class=Busy))
+    await trio.sleep(1)
+    await rig.stop()
+    assert {"GPIO17", "GPIO22", "GPIO27", "GPIO23"} <= set(closed), "the others all the same"
+    assert "not closed in order: OSError: GPIO busy" in caplog.text
+
+
 async def test_none(autojump_clock: object) -> None:
     reports: list[str] = []
 
