@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 """Seconds after which what is waited for has failed."""
 TICK = 0.02
 SPEED = "20"

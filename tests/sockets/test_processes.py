@@ -199,7 +199,7 @@ def test_the_orderly_stop(number: int) -> None:
         lane.daemon.signal(signal.SIGHUP)
         assert lane.lane()["session"]["state"] == "ready"
         lane.daemon.signal(number)
-        assert lane.daemon.ended(10) == 0
+        assert lane.daemon.ended() == 0, lane.daemon.err[-2000:]
         assert "Traceback" not in lane.daemon.err
         lane.terminal.says("logged out, maintenance allowed: False")
         assert not lane.socket.exists()
@@ -214,7 +214,7 @@ def test_a_till_that_does_not_read_does_not_hold_up_the_stop() -> None:
         for number in range(12):
             post_display(lane, f"{number} ".ljust(100_000, "x"))
         lane.daemon.signal(signal.SIGTERM)
-        assert lane.daemon.ended(10) == 0
+        assert lane.daemon.ended() == 0, lane.daemon.err[-2000:]
         assert "Traceback" not in lane.daemon.err
 
 
@@ -261,7 +261,7 @@ def test_a_stop_in_the_middle_of_a_payment_leaves_it_to_the_terminal() -> None:
         pay = lane.background("pay", "38.00", "--id", "s-1")
         pay.says("Present card")
         lane.daemon.signal(signal.SIGTERM)
-        assert lane.daemon.ended(10) == 0
+        assert lane.daemon.ended() == 0, lane.daemon.err[-2000:]
         assert pay.ended() == 3
         sent = [line.split()[1] for line in lane.terminal.out.splitlines() if "till: " in line]
         assert sent == ["TransactionStatus", "Login", "Payment"]

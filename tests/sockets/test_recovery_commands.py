@@ -188,7 +188,7 @@ def test_a_damaged_journal_is_not_mended_by_acknowledging_it() -> None:
         failed(lane.command("acknowledge-journal"), "journal_unavailable")
         assert "till: " not in lane.terminal.out
         lane.daemon.signal(signal.SIGTERM)
-        assert lane.daemon.ended(10) == 0
+        assert lane.daemon.ended() == 0, lane.daemon.err[-2000:]
 
 
 # -- payments -------------------------------------------------------------------------------------
