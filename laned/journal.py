@@ -218,41 +218,35 @@ class Journal:
 
     def owner_of(self, poi_transaction: str) -> str | None:
         """The id of the payment that has this POITransactionID."""
-        with self._errors("read"):
-            row = self._db.execute(
-                "SELECT id FROM payments WHERE poi_transaction = ? LIMIT 1", (poi_transaction,)
-            ).fetchone()
-        return row[0] if row else None
+        return self._first(
+            "SELECT id FROM payments WHERE poi_transaction = ? LIMIT 1", poi_transaction
+        )
 
     def payment_of(self, service_id: str, transaction_id: str | None) -> str | None:
         """The id of the payment that has this attempt; a reversal echoes no TransactionID."""
-        with self._errors("read"):
-            row = self._db.execute(
-                "SELECT payments.id FROM attempts JOIN payments ON payments.seq = attempts.payment"
-                " WHERE service_id = ? AND (transaction_id = ? OR category = 'Reversal')",
-                (service_id, transaction_id),
-            ).fetchone()
-        return row[0] if row else None
+        return self._first(
+            "SELECT payments.id FROM attempts JOIN payments ON payments.seq = attempts.payment"
+            " WHERE service_id = ? AND (transaction_id = ? OR category = 'Reversal')",
+            service_id,
+            transaction_id,
+        )
 
     def superseding(self, payment_id: str) -> str | None:
         """The newest payment that the terminal has approved after this one."""
-        with self._errors("read"):
-            row = self._db.execute(
-                "SELECT id FROM payments WHERE seq > (SELECT seq FROM payments WHERE id = ?)"
-                " AND state IN ('approved', 'reversed') ORDER BY seq DESC LIMIT 1",
-                (payment_id,),
-            ).fetchone()
-        return row[0] if row else None
+        return self._first(
+            "SELECT id FROM payments WHERE seq > (SELECT seq FROM payments WHERE id = ?)"
+            " AND state IN ('approved', 'reversed') ORDER BY seq DESC LIMIT 1",
+            payment_id,
+        )
 
     def charged_by(self, payment_id: str) -> str:
         """The serial number of the terminal that was asked for this payment last; "": not known."""
-        with self._errors("read"):
-            row = self._db.execute(
-                "SELECT serial FROM attempts JOIN payments ON payments.seq = attempts.payment"
-                " WHERE id = ? AND category = 'Payment' ORDER BY attempts.seq DESC LIMIT 1",
-                (payment_id,),
-            ).fetchone()
-        return row[0] or "" if row else ""
+        serial = self._first(
+            "SELECT serial FROM attempts JOIN payments ON payments.seq = attempts.payment"
+            " WHERE id = ? AND category = 'Payment' ORDER BY attempts.seq DESC LIMIT 1",
+            payment_id,
+        )
+        return serial or ""
 
     # -- Writing
 
@@ -362,6 +356,12 @@ class Journal:
         )
 
     # -- Underneath
+
+    def _first(self, sql: str, *values: str | None) -> str | None:
+        """The first row's only value: JournalError."""
+        with self._errors("read"):
+            row = self._db.execute(sql, values).fetchone()
+        return row[0] if row else None
 
     def _get(self, key: str, default: str) -> str:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()

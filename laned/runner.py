@@ -278,7 +278,6 @@ class Runner(Publisher):
         with trio.CancelScope() as scope:
             if attempt:
                 self._attempt = (header.service_id or "", scope)
-                await trio.lowlevel.checkpoint()  # the connection of the one before closes first
             exchange = await self._terminal.exchange(send.message, send.address, send.timeout, sent)
         if scope.cancelled_caught:
             return

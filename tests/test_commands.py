@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from laned import commands
-from laned.client import Reply
+from laned import cli, client, commands
+from laned.client import Reply, Till, Unreachable
 
 
 def payment(state: str, reversal: str = "", **changes: Any) -> dict[str, Any]:
@@ -101,3 +101,32 @@ def test_a_refusal_names_the_payment_in_the_way(capsys: pytest.CaptureFixture[st
 )
 def test_a_payment_in_one_line(told: dict[str, Any], line: str) -> None:
     assert commands.payment_line(told) == line
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--listen", "foo"),
+        ("--listen", "127.0.0.1:99999"),
+        ("--callback", "foo"),
+        ("--callback", "https://127.0.0.1:11000"),
+        ("--callback", "http://127.0.0.1"),
+    ],
+)
+def test_where_the_simulated_terminal_is_must_be_an_address(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli._parser().parse_args(["simulate", option, value])
+    assert f"argument {option}: {value!r}: expected" in capsys.readouterr().err
+
+
+def test_who_may_not_use_the_socket_is_told_who_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As root nobody can be refused: the system's answer is made up."""
+
+    def refused(connection: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(client._Connection, "connect", refused)
+    with pytest.raises(Unreachable, match=r"/s may not be used by you.*laned-till"):
+        Till(Path("/s")).ask("GET", "/v1/lane", timeout=1)

@@ -121,6 +121,12 @@ def test_rule_13_a_pruned_payment_is_not_reversed(journal: Journal) -> None:
     assert lane.last.refusal.code == "not_reversible"
 
 
+def test_which_terminal_was_paid_at(journal: Journal) -> None:
+    assert journal.charged_by("a") == ""
+    journal.write(lanes.approved().entries)
+    assert journal.charged_by("a") == lanes.SERIAL
+
+
 def test_what_was_superseded(journal: Journal) -> None:
     keep(journal, "a", 0, state=PaymentState.APPROVED)
     assert journal.superseding("a") is None

@@ -9,6 +9,7 @@ from lanes import Lane, replace, resolution
 
 from laned.lane import effects as fx
 from laned.lane import events as ev
+from laned.lane import views
 from laned.lane.payment import PaymentState, Resolved
 from laned.lane.state import Phase
 from laned.nexo import messages as m
@@ -63,6 +64,13 @@ def test_resolve_is_recorded_and_frees_the_lane(make: lanes.Make, state: str) ->
     assert changes(lane) == [fx.PaymentChanged(lane.payment)]
     assert lane.phase is Phase.READY
     assert lane.do(ev.PaymentAsked(lanes.order("b"))).refusal is None
+
+
+def test_resolve_is_what_the_lane_is_offline_for() -> None:
+    life = lanes.restarted(lanes.unknown()).wait(0.0)
+    life.do(life.silent())
+    view = views.session(life.state)
+    assert (view.state, view.reason) == ("offline", "outcome_unknown")
 
 
 def test_resolve_while_a_login_is_out_waits_for_it() -> None:
@@ -236,6 +244,14 @@ def test_resolve_one_that_is_lost_after_it_is_not_waited_for_any_more() -> None:
     assert late(lane) == ("approved", "LateAnswer"), "but it may still be told otherwise"
 
 
+def test_resolve_also_if_it_is_lost_while_the_next_is_paid() -> None:
+    lane = resolved("failed")
+    lost, attempt = lane.lost(), lane.service_id()
+    lane.do(ev.PaymentAsked(lanes.order("b")), lost)
+    assert not lane.state.waits_for(attempt)
+    assert lane.state.waits_for(lane.service_id())
+
+
 @pytest.mark.parametrize(
     ("said", "condition", "becomes"),
     [("failed", None, "approved"), ("approved", "Refusal", "declined")],
@@ -301,6 +317,21 @@ def test_resolve_a_reversal_whose_answer_is_lost_after_it_may_be_asked_for_again
     assert refused is not None, "while its answer may still come"
     lane.do(lane.lost())
     assert lane.do(again).refusal is None
+
+
+def test_resolve_the_first_reversals_late_answer_does_not_count_once_there_is_another() -> None:
+    lane = lanes.reversal_unknown()
+    header, body = lane.header(), lane.response()
+    lane.do(resolution("approved"), lanes.reversal_of(lane.state.settled))
+    lane.do(resolution("approved"))
+    again = lanes.reversal_of(lane.state.settled)
+    lane.do(again)
+    lane.do(lane.left(), lane.answered())
+    assert lane.payment.state == "reversed"
+    before = lane.payment
+    lane.do(ev.TerminalNotified(event="Initialised"))
+    lane.do(lane.repeated(header=header, body=body))
+    assert lane.payment == before
 
 
 def resolved_reversal(state: str) -> Lane:

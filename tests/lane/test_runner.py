@@ -169,6 +169,21 @@ async def test_the_lane_hears_when_the_request_has_left(
         assert made.runner.state.sent
 
 
+async def test_a_reversal_is_asked_for_where_it_was_paid_or_not_at_all(
+    path: Path, autojump_clock: MockClock
+) -> None:
+    """The terminal was swapped since; the lane itself has only the one that it has now."""
+    async with ready(path) as made:
+        call = await made.pay()
+        call.answer(approval(call))
+        await made.until(Phase.READY)
+        made.journal._db.execute("UPDATE attempts SET serial = 'another'")
+        asked = ev.ReversalAsked(payment_id="a", reason=m.ReversalReason.MALFUNCTION)
+        refusal = (await made.runner.handle(asked)).refusal
+        assert refusal is not None
+        assert (refusal.code, "another" in refusal.detail) == ("not_reversible", True)
+
+
 @pytest.mark.parametrize("left", [True, False])
 async def test_what_a_person_has_resolved_does_not_leave_any_more(
     path: Path, autojump_clock: MockClock, left: bool

@@ -138,6 +138,9 @@ def test_what_the_terminal_has_forgotten_is_resolved_by_a_person(verdict: str, s
         assert pay.ended() == status
         assert pay.out.splitlines()[-1] == verdict
         failed(lane.command("resolve", "p", verdict, "--note", NOTE), "not_unknown")
+        (row,) = csv.DictReader(lane.command("payments", "--csv").lines)
+        assert (row["resolved_by"], row["resolved_note"]) == (str(os.getuid()), NOTE)
+        assert row["resolved_at"] == payment["resolved"]["at"]
         assert listed(lane) == [payment]
         until(lambda: lane.lane()["display"]["lines"] == ["Welcome"], "the next customer")
         assert lane.command("pay", "38.00", "--id", "p").status == status
