@@ -141,59 +141,6 @@ def payment_line(payment: dict[str, Any]) -> str:
     return " ".join(parts).replace(" )", ")")
 
 
-@_command
-def pay(till: Till, options: Options) -> int:
-    """`laned pay` and `laned refund`: the terminal's display live, then the outcome."""
-    payment_id = options.id or f"cli-{secrets.token_hex(8)}"
-    body = {"amount": options.amount, "type": options.type}
-    if options.currency:
-        body["currency"] = options.currency
-    events = till.events()
-    next(events)  # the stream stands before the payment begins: nothing is missed
-    try:
-        try:
-            reply = till.ask("PUT", _path(payment_id), body, timeout=ANSWER_WITHIN)
-        except ConnectionLost as error:
-            return _lost(options, payment_id, error)
-        if reply.status >= 300:
-            return _refused(options, reply)
-        if options.no_wait:
-            print(json.dumps(reply.body) if options.json else payment_id)
-            return DONE
-        return _follow(till, events, reply.body, options, payment_standing)
-    except KeyboardInterrupt:
-        print(f"\npayment {payment_id} goes on without us", file=sys.stderr)
-        return INTERRUPTED
-
-
-def _follow(
-    till: Till, events: Any, payment: dict[str, Any], options: Options, standing: "Look"
-) -> int:
-    """Wait for the outcome of what was asked for, showing what the customer sees."""
-    payment_id = payment["id"]
-    patience: float | None = None
-    try:
-        while standing(payment).open:
-            if standing(payment).state == "unknown" and patience is None:
-                print("the terminal does not answer; asking what became of it", file=sys.stderr)
-                patience = time.monotonic() + UNKNOWN_PATIENCE
-            if patience is not None and time.monotonic() > patience:
-                break
-            event = next(events)
-            if event is None:
-                continue
-            name, data = event
-            if name == "payment" and data["id"] == payment_id:
-                payment = data
-            elif name == "display" and not options.json:
-                print(" / ".join(data["lines"]), flush=True)
-            elif name == "prompt" and not options.json and "by" not in data:
-                print(f"prompt {data['id']}: {data['text']}", flush=True)
-    except (ConnectionLost, StopIteration) as error:
-        return _lost(options, payment_id, error)
-    return _outcome(payment, options, standing(payment))
-
-
 class Standing(NamedTuple):
     """How something stands that was asked for, and why."""
 
@@ -205,9 +152,6 @@ class Standing(NamedTuple):
     def open(self) -> bool:
         """Whether it may still change by itself."""
         return self.state in ("pending", "processing", "unknown")
-
-
-Look = Callable[[dict[str, Any]], Standing]
 
 
 def payment_standing(payment: dict[str, Any]) -> Standing:
@@ -224,6 +168,70 @@ def reversal_standing(payment: dict[str, Any]) -> Standing:
     return Standing(f"reversal of {payment['id']}", reversal["state"], reversal["error"])
 
 
+class Asked(NamedTuple):
+    """What a command waits for, and how to ask again in a way that cannot pay twice."""
+
+    standing: Callable[[dict[str, Any]], Standing]
+    again: str
+
+
+@_command
+def pay(till: Till, options: Options) -> int:
+    """`laned pay` and `laned refund`: the terminal's display live, then the outcome."""
+    payment_id = options.id or f"cli-{secrets.token_hex(8)}"
+    body = {"amount": options.amount, "type": options.type}
+    if options.currency:
+        body["currency"] = options.currency
+    verb = "refund" if options.type == "refund" else "pay"
+    again = ["laned", verb, options.amount, "--id", payment_id, "--socket", str(options.socket)]
+    again += ["--currency", options.currency] if options.currency else []
+    asked = Asked(payment_standing, shlex.join(again))
+    events = till.events()
+    next(events)  # the stream stands before the payment begins: nothing is missed
+    try:
+        try:
+            reply = till.ask("PUT", _path(payment_id), body, timeout=ANSWER_WITHIN)
+        except ConnectionLost as error:
+            return _lost(payment_id, error, asked)
+        if reply.status >= 300:
+            return _refused(options, reply)
+        if options.no_wait:
+            print(json.dumps(reply.body) if options.json else payment_id)
+            return DONE
+        return _follow(till, events, reply.body, options, asked)
+    except KeyboardInterrupt:
+        print(f"\npayment {payment_id} goes on without us", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _follow(
+    till: Till, events: Any, payment: dict[str, Any], options: Options, asked: Asked
+) -> int:
+    """Wait for the outcome of what was asked for, showing what the customer sees."""
+    payment_id = payment["id"]
+    patience: float | None = None
+    try:
+        while asked.standing(payment).open:
+            if asked.standing(payment).state == "unknown" and patience is None:
+                print("the terminal does not answer; asking what became of it", file=sys.stderr)
+                patience = time.monotonic() + UNKNOWN_PATIENCE
+            if patience is not None and time.monotonic() > patience:
+                break
+            event = next(events)
+            if event is None:
+                continue
+            name, data = event
+            if name == "payment" and data["id"] == payment_id:
+                payment = data
+            elif name == "display" and not options.json:
+                print(" / ".join(data["lines"]), flush=True)
+            elif name == "prompt" and not options.json and "by" not in data:
+                print(f"prompt {data['id']}: {data['text']}", flush=True)
+    except (ConnectionLost, StopIteration) as error:
+        return _lost(payment_id, error, asked)
+    return _outcome(payment, options, asked.standing(payment))
+
+
 def _outcome(payment: dict[str, Any], options: Options, standing: Standing) -> int:
     print(json.dumps(payment, ensure_ascii=False) if options.json else standing.state)
     if standing.state in ("approved", "done"):
@@ -236,18 +244,10 @@ def _outcome(payment: dict[str, Any], options: Options, standing: Standing) -> i
     return FAILED
 
 
-def _lost(options: Options, payment_id: str, error: Exception) -> int:
-    """Say how to find out, in a command that cannot pay twice."""
-    if options.run is reverse:
-        again = ["laned", "payments"]
-    else:
-        verb = "refund" if options.type == "refund" else "pay"
-        again = ["laned", verb, options.amount, "--id", payment_id]
-        again += ["--currency", options.currency] if options.currency else []
-    again += ["--socket", str(options.socket)]
+def _lost(payment_id: str, error: Exception, asked: Asked) -> int:
     print(
         f"laned: the daemon went away ({error}); what became of payment {payment_id} is not known"
-        f" here. Ask again with: {shlex.join(again)}",
+        f" here. Ask again with: {asked.again}",
         file=sys.stderr,
     )
     return UNKNOWN
@@ -275,15 +275,17 @@ def confirm(till: Till, options: Options) -> int:
 def reverse(till: Till, options: Options) -> int:
     """`laned reverse ID [--malfunction]`: waits for what becomes of it."""
     body = {"reason": "Malfunction" if options.malfunction else "MerchantCancel"}
+    again = ["laned", "payments", "--socket", str(options.socket)]  # the list tells it
+    asked = Asked(reversal_standing, shlex.join(again))
     events = till.events()
     next(events)
     try:
         reply = till.ask("POST", _path(options.id, "reversal"), body, timeout=ANSWER_WITHIN)
     except ConnectionLost as error:
-        return _lost(options, options.id, error)
+        return _lost(options.id, error, asked)
     if reply.status >= 300:
         return _refused(options, reply)
-    return _follow(till, events, reply.body, options, reversal_standing)
+    return _follow(till, events, reply.body, options, asked)
 
 
 @_command

@@ -55,28 +55,6 @@ def test_reverse_tells_how_the_reversal_stands(reversal: str, is_open: bool) -> 
     assert (standing.open, standing.state) == (is_open, reversal or "processing")
 
 
-@pytest.mark.parametrize(
-    ("options", "command"),
-    [
-        (
-            Namespace(run=commands.pay, type="payment", amount="5.00", currency=None),
-            "laned pay 5.00 --id 'a b' --socket /s",
-        ),
-        (
-            Namespace(run=commands.pay, type="refund", amount="5.00", currency="NOK"),
-            "laned refund 5.00 --id 'a b' --currency NOK --socket /s",
-        ),
-        (Namespace(run=commands.reverse), "laned payments --socket /s"),
-    ],
-)
-def test_how_to_ask_again_never_pays_what_was_paid_back(
-    options: Namespace, command: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    options.socket = Path("/s")
-    assert commands._lost(options, "a b", OSError("gone")) == 3
-    assert capsys.readouterr().err.endswith(f"Ask again with: {command}\n")
-
-
 def test_a_refusal_names_the_payment_in_the_way(capsys: pytest.CaptureFixture[str]) -> None:
     body = {"code": "outcome_unknown", "detail": "not known yet", "active": "p-7"}
     assert commands._refused(Namespace(json=False), Reply(409, body)) == 1

@@ -64,7 +64,7 @@ def late_answer(turn: Turn, event: AttemptAnswered) -> None:
     if verdict is None:
         return  # the terminal has refused it since, or has said by a TransactionStatus what it was
     if is_ours(verdict.attempt, event.header, event.response, direct=True):
-        _put(turn, verdict, None)
+        _replace(turn, verdict, None)
         _overrule(turn, verdict, event.response, event.poi_owner)
 
 
@@ -75,7 +75,7 @@ def late_repeat(turn: Turn, event: StatusAnswered) -> None:
         return
     for verdict in turn.state.verdicts:
         if is_ours(verdict.attempt, repeated.header, repeated.body, direct=False):
-            _put(turn, verdict, None)
+            _replace(turn, verdict, None)
             _overrule(turn, verdict, repeated.body, event.poi_owner)
 
 
@@ -83,11 +83,11 @@ def late_loss(turn: Turn, event: AttemptLost) -> None:
     """The connection of an attempt that is over will bring nothing."""
     for verdict in turn.state.verdicts:
         if verdict.attempt.service_id == event.service_id:
-            _put(turn, verdict, msgspec.structs.replace(verdict, post_open=False))
+            _replace(turn, verdict, msgspec.structs.replace(verdict, post_open=False))
 
 
-def _put(turn: Turn, verdict: Verdict, now: Verdict | None) -> None:
-    kept = (now if each is verdict else each for each in turn.state.verdicts)
+def _replace(turn: Turn, verdict: Verdict, by: Verdict | None) -> None:
+    kept = (by if each is verdict else each for each in turn.state.verdicts)
     turn.change(verdicts=tuple(each for each in kept if each is not None))
 
 

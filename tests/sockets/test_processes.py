@@ -238,18 +238,20 @@ def post_display(lane: Site, text: str) -> None:
         assert b" 204 " in raw.recv(65536)
 
 
-def test_a_daemon_that_dies_in_the_middle_of_a_payment() -> None:
+@pytest.mark.parametrize("verb", ["pay", "refund"])
+def test_a_daemon_that_dies_in_the_middle_of_a_payment(verb: str) -> None:
     with site("happy") as lane:
-        pay = lane.background("pay", "38.00", "--id", "k-1")
+        pay = lane.background(verb, "38.00", "--id", "k-1")
         pay.says("Present card")
         lane.daemon.kill()
         assert pay.ended() == 3
-        assert "k-1" in pay.err
+        again = f"laned {verb} 38.00 --id k-1 --socket {lane.socket}"
+        assert pay.err.endswith(f"Ask again with: {again}\n")
         failed(lane.command("pay", "1.00"), "no daemon answers")
         failed(lane.command("status"), "no daemon answers")
         lane.terminal.says("answered Payment")
         lane.run()  # the socket that was left behind is no hindrance
-        paid = lane.command("pay", "38.00", "--id", "k-1")
+        paid = lane.command(verb, "38.00", "--id", "k-1")
         assert (paid.status, paid.lines[-1]) == (0, "approved"), paid
         assert lane.terminal.out.count("till: Payment") == 1
         sent = [line.split()[1] for line in lane.terminal.out.splitlines() if "till: " in line]

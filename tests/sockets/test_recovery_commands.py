@@ -89,7 +89,8 @@ def test_a_reversal_whose_daemon_dies_is_not_known_here_and_found_by_the_next() 
         failed(lane.command("pay", "1.00"), "lane_busy")
         lane.daemon.kill()
         assert reverse.ended() == 3
-        assert "payment p" in reverse.err
+        assert reverse.err.endswith(f"Ask again with: laned payments --socket {lane.socket}\n")
+        assert "payment p is not known here" in reverse.err
         assert "Traceback" not in reverse.err
         lane.terminal.signal(signal.SIGCONT)
         lane.terminal.says("reversed")
