@@ -15,6 +15,7 @@ from laned.journal import AnyJournal, BrokenJournal, Journal, JournalError, Stor
 from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.state import LaneState
+from laned.lane.turn import Step
 from laned.publishing import Told
 from laned.runner import Handled, Runner
 
@@ -32,6 +33,9 @@ class Witness:
 
     def handles(self, event: ev.Event, state: LaneState) -> None:
         """The lane is about to handle an event."""
+
+    def stepped(self, step: Step) -> None:
+        """The lane has taken a step, and carries it out."""
 
     def written(self, entries: list[fx.Entry]) -> None:
         """This is on disk."""
@@ -123,6 +127,10 @@ class WatchedRunner(Runner):
         self._life.point("before an answer")
         self._life.witness.answered(self._life, event, handled)
         return handled
+
+    async def _carry_out(self, step: Step, event: ev.Event | None, nursery: trio.Nursery) -> None:
+        self._life.witness.stepped(step)
+        await super()._carry_out(step, event, nursery)
 
     async def _take_note(self, event: ev.Event, nursery: trio.Nursery) -> None:
         self._life.witness.handles(event, self.state)

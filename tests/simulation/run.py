@@ -1,7 +1,8 @@
 """Lives through many seeds: python tests/simulation/run.py --seeds 2000 --jobs 2 [--first N].
 
 Prints what was covered, and fails below the floor or when a book is wrong. `--sweep` adds the
-crash sweep. `--trace SEED` tells one seed line by line.
+crash sweep. `--trace SEED` tells one seed line by line. `--record FILE` writes a number for each
+seed that only a change of the lane's behaviour changes (recorder.py).
 """
 
 import argparse
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 from covered import Covered
 from seeds import Verdict, run
@@ -20,10 +22,10 @@ CHUNK = 20
 Failed = list[str]
 
 
-def judged(seed: int, *, traced: bool = False) -> Verdict:
+def judged(seed: int, *, traced: bool = False, recorded: bool = False) -> Verdict:
     """A seed's verdict; what laned itself raises is one, too."""
     try:
-        return run(seed, traced=traced)
+        return run(seed, traced=traced, recorded=recorded)
     except Exception as error:
         logging.getLogger(__name__).exception("seed %d", seed)
         return Verdict(seed, [f"it crashed: {error!r:.500}"], Covered(), [])
@@ -40,6 +42,13 @@ def chunk(seeds: range) -> tuple[Covered, Failed]:
             what = "; ".join(verdict.wrong)[:600]
             failed.append(f"seed {seed} failed (again: run.py --trace {seed}): {what}")
     return covered, failed
+
+
+def recorded(seed: int) -> str:
+    """A seed's line of a record."""
+    logging.disable(logging.CRITICAL)
+    verdict = judged(seed, recorded=True)
+    return f"{seed} {verdict.record} {len(verdict.wrong)}"
 
 
 def swept(scenario: str) -> tuple[int, Failed]:
@@ -62,6 +71,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--sweep", action="store_true", help="the crash sweep as well")
     parser.add_argument("--trace", type=int, metavar="SEED", help="tell one seed line by line")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write the seeds' numbers")
     args = parser.parse_args()
     if args.trace is not None:
         verdict = judged(args.trace, traced=True)
@@ -69,6 +79,12 @@ def main() -> int:
         return 1 if verdict.wrong else 0
     began = time.monotonic()
     failed: Failed = []
+    if args.record is not None:
+        with ProcessPoolExecutor(args.jobs) as pool:
+            seeds = range(args.first, args.first + args.seeds)
+            lines = pool.map(recorded, seeds, chunksize=CHUNK)
+            args.record.write_text("".join(f"{line}\n" for line in lines))
+        return 0
     with ProcessPoolExecutor(args.jobs) as pool:
         if args.sweep:
             crashes, wrong = _add_up(pool.map(swept, SCENARIO_NAMES))

@@ -15,6 +15,7 @@ from lives import lose
 from msgspec import Struct
 from msgspec.structs import replace
 from people import Attendant, Crowd, Gremlin, Meddler, Supervisor, Till
+from recorder import Recorder
 from world import HOME, Plan, World, made
 
 from laned.lane import events as ev
@@ -66,6 +67,7 @@ class Verdict(Struct):
     wrong: list[str]
     covered: Covered
     trace: list[str]
+    record: str = ""
 
 
 class Course(Struct, frozen=True, kw_only=True):
@@ -140,9 +142,9 @@ def _scenarios(draw: random.Random, *, light: bool) -> list[Scenario]:
     return [replace(scenario, host_time=scenario.host_time * pace) for scenario in found]
 
 
-def run(seed: int, *, traced: bool = False) -> Verdict:
+def run(seed: int, *, traced: bool = False, recorded: bool = False) -> Verdict:
     """Live through one seed."""
-    return virtually(seed, partial(_run, seed, traced))
+    return virtually(seed, partial(_run, seed, traced, recorded))
 
 
 def virtually(seed: int, live: Callable[[Path], Awaitable[T]]) -> T:
@@ -166,9 +168,10 @@ def fast_folder() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
-async def _run(seed: int, traced: bool, folder: Path) -> Verdict:
+async def _run(seed: int, traced: bool, recorded: bool, folder: Path) -> Verdict:
     plan, course = plan_for(seed)
     async with made(seed, folder, plan, traced=traced) as world:
+        world.recorder = Recorder() if recorded else None
         world.say(f"{plan!r} {course!r}")
         world.books.excused += (BY_HAND,)
         try:
@@ -176,7 +179,8 @@ async def _run(seed: int, traced: bool, folder: Path) -> Verdict:
                 await _live(world, course)
         except trio.TooSlowError:
             world.books.fault("the seed never ends")
-        verdict = Verdict(seed, world.books.wrong, world.covered, world.trace)
+        record = world.recorder.number() if world.recorder is not None else ""
+        verdict = Verdict(seed, world.books.wrong, world.covered, world.trace, record)
     world.books.close()
     return verdict
 

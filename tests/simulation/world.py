@@ -22,6 +22,7 @@ from faults import ADDRESS, CONNECT_TIMEOUT, Door, Network, PostFault
 from lives import Crash, Life, Trouble, WatchedJournal, WatchedRunner, Witness, open_journal
 from msgspec import Struct
 from probing import LazyProbe
+from recorder import Recorder
 from terminals import ChoosingTerminal
 
 from laned.callback import Callback
@@ -32,6 +33,7 @@ from laned.lane import events as ev
 from laned.lane.maintenance import IDLE_BEFORE
 from laned.lane.start import start
 from laned.lane.state import LaneState, Phase
+from laned.lane.turn import Step
 from laned.liveness import watch
 from laned.offload import in_line
 from laned.publishing import Told
@@ -111,6 +113,7 @@ class World(Witness):
         self.nursery = nursery
         self.covered = Covered()
         self.trace: list[str] = []
+        self.recorder: Recorder | None = None
         self.folder = folder
         self.path = folder / "journal.sqlite3"
         self.config = configured(folder, plan)
@@ -302,6 +305,10 @@ class World(Witness):
             self.books.said_yes.add(state.payment.id)
         if self.traced and not isinstance(event, ev.DisplayShown):
             self.say(f"{state.phase}: {event!r:.150}")
+
+    def stepped(self, step: Step) -> None:
+        if self.recorder is not None:
+            self.recorder.add(step)
 
     def written(self, entries: list[fx.Entry]) -> None:
         self.books.written(entries)
