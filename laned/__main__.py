@@ -2,6 +2,6 @@
 
 import sys
 
-from laned.cli import main
+from laned.cli.main import main
 
 sys.exit(main())

@@ -17,15 +17,15 @@ from typing import Final
 import trio
 from msgspec import Struct
 
-from laned import liveness
-from laned.asgi import ASGIApp
-from laned.buttons import Buttons
-from laned.callback import Callback
-from laned.claims import claims
-from laned.clock import clock_synchronised
-from laned.config import Config, ConfigError, load
-from laned.display import Display
-from laned.journal import (
+from laned.config.file import ConfigError, load
+from laned.config.reload import reloaded
+from laned.config.schema import Config
+from laned.hardware.buttons import Buttons
+from laned.hardware.display import Display
+from laned.http.asgi import ASGIApp
+from laned.http.listen import Listener, from_fd, listen_tcp, listen_unix
+from laned.http.serve import Limits, serve
+from laned.journal.store import (
     AnyJournal,
     BrokenJournal,
     Journal,
@@ -36,21 +36,22 @@ from laned.journal import (
 from laned.lane import buttons as meanings
 from laned.lane import events as ev
 from laned.lane.maintenance import IDLE_BEFORE
-from laned.lane.screen import farewell, screen
 from laned.lane.start import start
-from laned.lanelog import LaneLog
-from laned.listen import Listener, from_fd, listen_tcp, listen_unix
-from laned.liveness import Probe
-from laned.logs import log_for_daemon
-from laned.metrics import Metrics
 from laned.offload import Offload, WorkerThread
-from laned.reload import reloaded
 from laned.runner import LaneStopped, Runner, Terminal, real_moment
-from laned.serve import Limits, serve
-from laned.service import notify, passed_sockets
-from laned.terminal import TerminalClient
+from laned.system.clock import clock_synchronised
+from laned.system.lane_log import LaneLog
+from laned.system.logging import log_for_daemon
+from laned.system.metrics import Metrics
+from laned.system.single_instance import claims
+from laned.system.systemd import notify, passed_sockets
+from laned.system.watchdog import report
+from laned.terminal import probe as liveness
+from laned.terminal.callback import Callback
+from laned.terminal.client import TerminalClient
+from laned.terminal.probe import Probe
 from laned.till.api import TillAPI
-from laned.watchdog import report
+from laned.views.screen import farewell, screen
 
 log = logging.getLogger("laned.daemon")
 

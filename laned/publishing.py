@@ -12,8 +12,8 @@ import trio
 from msgspec import Struct
 
 from laned.lane import events as ev
-from laned.lane.news import News, news
 from laned.lane.state import LaneState
+from laned.views.till_events import News, news
 
 T = TypeVar("T")
 

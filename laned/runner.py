@@ -18,8 +18,7 @@ import msgspec
 import trio
 from msgspec import Struct
 
-from laned.clock import Clock, local_zone
-from laned.journal import AnyJournal, JournalError
+from laned.journal.store import AnyJournal, JournalError
 from laned.lane import events as ev
 from laned.lane.answers import Exchange, event_for
 from laned.lane.effects import Entry, Record, Send
@@ -30,6 +29,7 @@ from laned.lane.turn import Refusal, Step
 from laned.nexo import messages as m
 from laned.offload import Offload
 from laned.publishing import Observer, Publisher
+from laned.system.clock import Clock, local_zone
 
 log = logging.getLogger("laned.lane")
 T = TypeVar("T")
@@ -42,7 +42,7 @@ _LETTERS: Final = string.ascii_letters + string.digits
 
 
 class Terminal(Protocol):
-    """Whoever carries messages to the terminal (`laned.terminal.TerminalClient`)."""
+    """Whoever carries messages to the terminal (`laned.terminal.client.TerminalClient`)."""
 
     async def exchange(
         self, message: m.Message, address: str, within: float, sent: Callable[[], Awaitable[None]]

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from laned import cli, client, commands
-from laned.client import Reply, Till, Unreachable
+from laned.cli import client, commands
+from laned.cli import main as cli
+from laned.cli.client import Reply, Till, Unreachable
 
 
 def payment(state: str, reversal: str = "", **changes: Any) -> dict[str, Any]:

@@ -12,14 +12,13 @@ from typing import Any, get_args
 import pytest
 from msgspec import Struct, structs
 
-from laned.config import (
+from laned.config.display import DisplayConfig
+from laned.config.file import MAX_FILE_BYTES, MAX_FINDINGS, ConfigError, load, parse
+from laned.config.schema import (
     DEFAULT_BUTTON_PINS,
-    MAX_FILE_BYTES,
-    MAX_FINDINGS,
     ButtonConfig,
     ButtonsConfig,
     Config,
-    ConfigError,
     Currency,
     JournalConfig,
     LaneConfig,
@@ -30,10 +29,7 @@ from laned.config import (
     TillButtonConfig,
     TillConfig,
     decimals,
-    load,
-    parse,
 )
-from laned.config_display import DisplayConfig
 
 REPOSITORY = Path(__file__).parents[1]
 SHIPPED = REPOSITORY / "config" / "laned.toml"
@@ -212,9 +208,8 @@ def test_window_times() -> None:
 
 
 def test_texts_language_follows_the_lane() -> None:
-    lane = LaneConfig(language="fi")
-    assert DisplayConfig().texts_language(lane) == "fi"
-    assert DisplayConfig(language="en").texts_language(lane) == "en"
+    assert read('lane.language = "fi"').texts_language == "fi"
+    assert read('lane.language = "fi"\ndisplay.language = "en"').texts_language == "en"
 
 
 def test_every_currency_has_decimals() -> None:
@@ -313,7 +308,7 @@ def test_exact_words(line: str, problem: str) -> None:
         'lane.name = "a\\nb"',
         'lane.name = "' + "n" * 65 + '"',
         'lane.mode = "full"',
-        'lane.language = "en"',
+        'lane.language = "de"',
         'terminal.address = ":11000"',
         'terminal.address = "host:0"',
         'terminal.address = "host:65536"',

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from test_config import findings, read, text
 
-from laned.config import ButtonConfig, TillButtonConfig
+from laned.config.schema import ButtonConfig, TillButtonConfig
 
 
 def test_pins_of_an_spi_display_are_taken() -> None:

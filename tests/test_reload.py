@@ -2,8 +2,9 @@
 
 import pytest
 
-from laned.config import Config, parse
-from laned.reload import RELOADABLE, reloaded
+from laned.config.file import parse
+from laned.config.reload import RELOADABLE, reloaded
+from laned.config.schema import Config
 
 BASE = '[terminal]\naddress = "192.0.2.1:11000"\npoi_id = "A"\n'
 

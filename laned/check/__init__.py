@@ -18,9 +18,10 @@ from laned.check import buttons, daemon, display, host, journal, settings, socke
 from laned.check.box import Box
 from laned.check.daemon import Daemon
 from laned.check.finding import Finding, Level, Tell, broken
-from laned.config import Config, ConfigError, load
+from laned.config.file import ConfigError, load
+from laned.config.schema import Config
 from laned.exits import DONE, FAILED, USAGE
-from laned.panel import Panel
+from laned.hardware.panel import Panel
 
 
 def check(path: Path, *, ask: bool) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from laned.clock import clock_synchronised
+from laned.system.clock import clock_synchronised
 
 
 class Box(Struct, frozen=True, kw_only=True):

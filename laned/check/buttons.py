@@ -5,12 +5,12 @@ from typing import Any, Final
 
 import trio
 
-from laned.buttons import Buttons
 from laned.check.box import Box
 from laned.check.daemon import Daemon
 from laned.check.finding import Finding, Tell, broken, ok, warning
-from laned.config import ButtonConfig, ButtonsConfig, Config
-from laned.line import SETTLE_SECONDS
+from laned.config.schema import ButtonConfig, ButtonsConfig, Config
+from laned.hardware.button_line import SETTLE_SECONDS
+from laned.hardware.buttons import Buttons
 
 SUBJECT: Final = "buttons"
 PRESS_WITHIN: Final = 15.0

@@ -9,8 +9,8 @@ from typing import Any, Final
 from msgspec import Struct
 
 from laned.check.finding import Finding, broken, ok, warning
-from laned.client import ConnectionLost, Till, Unreachable
-from laned.config import Config
+from laned.cli.client import ConnectionLost, Till, Unreachable
+from laned.config.schema import Config
 
 SUBJECT: Final = "daemon"
 ANSWER_WITHIN: Final = 5.0  # seconds

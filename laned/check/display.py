@@ -8,10 +8,10 @@ from laned.check.box import Box
 from laned.check.daemon import Daemon
 from laned.check.finding import Finding, broken, ok, warning
 from laned.check.pattern import pattern
-from laned.config import Config
-from laned.config_display import DisplayConfig
-from laned.panel import Panel, PanelError
-from laned.wiring import LUMA_SPI_DEVICE
+from laned.config.display import DisplayConfig
+from laned.config.pins import LUMA_SPI_DEVICE
+from laned.config.schema import Config
+from laned.hardware.panel import Panel, PanelError
 
 SUBJECT: Final = "display"
 BOOT_FILE: Final = "/boot/firmware/config.txt"

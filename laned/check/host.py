@@ -6,7 +6,7 @@ from typing import Final
 
 from laned.check.box import Box
 from laned.check.finding import Finding, broken, ok, warning
-from laned.config import Config
+from laned.config.schema import Config
 
 MIB: Final = 1024 * 1024
 LITTLE_ROOM: Final = 200 * MIB

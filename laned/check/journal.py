@@ -10,8 +10,8 @@ from urllib.parse import quote
 from laned.check.box import Box
 from laned.check.daemon import Daemon
 from laned.check.finding import Finding, broken, ok, warning
-from laned.config import Config
-from laned.journal import SCHEMA_VERSION
+from laned.config.schema import Config
+from laned.journal.store import SCHEMA_VERSION
 
 SUBJECT: Final = "journal"
 ASIDE: Final = (

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from laned.lane.screen import Screen
+from laned.views.screen import Screen
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -14,7 +14,7 @@ def pattern(size: tuple[int, int]) -> "Image":
     """A frame that shows whether every edge is there and nothing is mirrored or turned."""
     from PIL import Image, ImageDraw
 
-    from laned.drawing import Box, paint
+    from laned.hardware.drawing import Box, paint
 
     width, height = size
     frame = Image.new("1", size)

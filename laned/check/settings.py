@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from laned.check.finding import Finding, ok, warning
-from laned.config import Config
+from laned.config.schema import Config
 
 SUBJECT = "configuration"
 

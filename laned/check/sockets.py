@@ -13,7 +13,7 @@ from laned.check.box import Box
 from laned.check.daemon import Daemon
 from laned.check.finding import Finding, broken, ok, warning
 from laned.check.network import own_address
-from laned.config import Config, TillConfig
+from laned.config.schema import Config, TillConfig
 
 TILL: Final = "till socket"
 LISTENER: Final = "listener"

@@ -11,7 +11,7 @@ from laned.check.box import Box
 from laned.check.daemon import Daemon
 from laned.check.finding import Finding, broken, ok, warning
 from laned.check.network import routes, way_to
-from laned.config import Config, TerminalConfig
+from laned.config.schema import Config, TerminalConfig
 
 SUBJECT: Final = "terminal"
 

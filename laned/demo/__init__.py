@@ -17,7 +17,7 @@ from laned.daemon import StartError
 from laned.demo.scenario import play_scenario
 from laned.demo.till import Refused
 from laned.exits import FAILED, INTERRUPTED
-from laned.journal import JournalError
+from laned.journal.store import JournalError
 
 DEFAULT: Final = "happy"
 MAX_WARNINGS: Final = 100

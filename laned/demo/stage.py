@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 import trio
 from msgspec import Struct
 
-from laned.config import (
+from laned.config.display import DisplayConfig
+from laned.config.schema import (
     ButtonsConfig,
     Config,
     JournalConfig,
@@ -26,16 +27,15 @@ from laned.config import (
     TerminalConfig,
     TillConfig,
 )
-from laned.config_display import DisplayConfig
 from laned.daemon import Lane, open_journal, serve_lane
 from laned.demo import words
 from laned.demo.plays import CURRENCY, PLAYS
 from laned.demo.till import Event, Till
 from laned.demo.words import Who
-from laned.lane.screen import Screen, farewell, screen
-from laned.listen import Listener, listen_tcp
+from laned.http.listen import Listener, listen_tcp
 from laned.simulator import SCENARIOS, Settings, Terminal, callback_client
 from laned.simulator.port import serve_terminal
+from laned.views.screen import Screen, farewell, screen
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -118,7 +118,7 @@ class Stage:
 
     def shows(self, frame: "Image") -> None:
         """Take a frame of the lane's display."""
-        from laned.drawing import draw
+        from laned.hardware.drawing import draw
 
         if not hasattr(self, "lane"):
             self._early.append(frame)

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
-from laned.lane.screen import Screen
 from laned.simulator import State, Transaction
+from laned.views.screen import Screen
 
 Who = Literal["till", "button", "laned", "terminal", "person"]
 

@@ -5,7 +5,7 @@ unfinished and the terminal does not answer where it was, and kept only if a Log
 serial number that is known. Source: contract, section Session; protocol, TransmitRequest.
 """
 
-from laned.config import host_port
+from laned.config.schema import host_port
 from laned.lane.events import AddressAnnounced, LearnAsked
 from laned.lane.state import LaneState, Phase
 from laned.lane.turn import Turn

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from laned.config import Config
+from laned.config.schema import Config
 from laned.lane.payment import Order, Payment
 from laned.nexo.messages import (
     AdminResponse,

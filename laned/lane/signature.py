@@ -6,12 +6,13 @@ not (money rule 9). What was charged is on disk before anybody is asked, so a cr
 Source: protocol, section "Signature in light integration".
 """
 
-from laned.lane import attempts, outcome, prompts, session, views
+from laned.lane import attempts, outcome, prompts, session
 from laned.lane.events import LoginAnswered, LoginFailed, TimePassed
 from laned.lane.payment import PaymentState, Problem, Reversal, ReversalOrder
 from laned.lane.state import AnsweredBy, Phase
 from laned.lane.turn import Turn
 from laned.nexo.messages import PaymentResponse, ReversalReason
+from laned.views import lane as views
 
 
 def missing(turn: Turn, response: outcome.AttemptResponse) -> bool:

@@ -5,7 +5,7 @@ from datetime import UTC
 import msgspec
 from msgspec import Struct
 
-from laned.config import Config
+from laned.config.schema import Config
 from laned.lane import outcome, signature
 from laned.lane.abort import ABORTS
 from laned.lane.addresses import NO_ADDRESS

@@ -6,7 +6,7 @@ from functools import partial
 import trio
 
 from laned import exits
-from laned.listen import listen_tcp, split_bind
+from laned.http.listen import listen_tcp, split_bind
 from laned.simulator.listener import callback_client
 from laned.simulator.port import serve_terminal
 from laned.simulator.scenarios import SCENARIOS

@@ -9,8 +9,8 @@ from functools import partial
 
 import trio
 
-from laned.listen import Listener, listen_tcp
-from laned.serve import Limits, serve
+from laned.http.listen import Listener, listen_tcp
+from laned.http.serve import Limits, serve
 from laned.simulator.app import simulator_app
 from laned.simulator.device import Link
 from laned.simulator.terminal import Terminal

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import msgspec
 import trio
 
-from laned.asgi import (
+from laned.http.asgi import (
     BodyTimeout,
     BodyTooLarge,
     Receive,
@@ -19,9 +19,8 @@ from laned.asgi import (
     respond,
     stream_events,
 )
-from laned.journal import AnyJournal, JournalError, Stored
+from laned.journal.store import AnyJournal, JournalError, Stored
 from laned.lane import events as ev
-from laned.lane import views
 from laned.lane.addresses import LEARN_FOR, NO_ADDRESS
 from laned.lane.payment import Payment, PaymentState
 from laned.lane.session import UNREACHABLE
@@ -35,6 +34,7 @@ from laned.till.openapi import document
 from laned.till.problems import ProblemError
 from laned.till.requests import Answer, Request, answer, number, request
 from laned.till.routes import ROUTES, Route
+from laned.views import lane as views
 
 BODY_WITHIN: Final = 10.0  # seconds for a whole request to arrive
 RETRY_AFTER: Final = b"5"  # seconds; a session that is missing is tried for more often than that
@@ -45,7 +45,7 @@ METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Panel(Protocol):
-    """Whoever knows what the display shows (`laned.display.Display`), and how it fares."""
+    """Whoever knows what the display shows (`laned.hardware.display.Display`), and how it fares."""
 
     frames: int
     errors: int
@@ -56,7 +56,7 @@ class Panel(Protocol):
 
 
 class Figures(Protocol):
-    """Whoever can write the lane's figures for Prometheus (`laned.metrics.Metrics`)."""
+    """Whoever can write the lane's figures for Prometheus (`laned.system.metrics.Metrics`)."""
 
     @property
     def loaded(self) -> bool:
@@ -73,7 +73,7 @@ class Figures(Protocol):
 
 
 class VirtualButtons(Protocol):
-    """Whoever can press buttons that are not there (`laned.buttons.Buttons`)."""
+    """Whoever can press buttons that are not there (`laned.hardware.buttons.Buttons`)."""
 
     names: tuple[str, ...]
     virtual: bool

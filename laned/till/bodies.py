@@ -7,9 +7,9 @@ from typing import Annotated, Final, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from laned import tables
-from laned.config import Config, Currency, decimals
-from laned.journal import hash_of
+from laned.config import toml_reader as tables
+from laned.config.schema import Config, Currency, decimals
+from laned.journal.store import hash_of
 from laned.lane.payment import Confirm, Order, PaymentKind
 from laned.nexo.messages import ReversalReason
 from laned.till.problems import ProblemError

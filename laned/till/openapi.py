@@ -6,19 +6,19 @@ from typing import Any
 import msgspec
 
 from laned import __version__
-from laned.lane.news import (
+from laned.lane.state import Hardware
+from laned.till.bodies import PAYMENT_ID, RequestBody
+from laned.till.problems import CONTENT_TYPE, ProblemBody, status_of
+from laned.till.requests import MAX_WAIT
+from laned.till.routes import Route
+from laned.views.lane import ClosedPromptView, DisplayView, PromptView
+from laned.views.till_events import (
     ButtonNews,
     CardNews,
     JournalNews,
     PrintNews,
     TerminalNews,
 )
-from laned.lane.state import Hardware
-from laned.lane.views import ClosedPromptView, DisplayView, PromptView
-from laned.till.bodies import PAYMENT_ID, RequestBody
-from laned.till.problems import CONTENT_TYPE, ProblemBody, status_of
-from laned.till.requests import MAX_WAIT
-from laned.till.routes import Route
 
 _EVENTS = (
     ButtonNews,

@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import Struct
 
-from laned.asgi import Scope
-from laned.serve import PEER, Peer
+from laned.http.asgi import Scope
+from laned.http.serve import PEER, Peer
 from laned.till.problems import ProblemError
 
 MAX_WAIT: Final = 600.0  # seconds, whatever `Prefer: wait` says

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from laned.lane import views
 from laned.lane.payment import Payment, PaymentState
 from laned.till import bodies, problems
+from laned.views import lane as views
 
 
 class Payments(Struct, frozen=True):

@@ -8,7 +8,7 @@ from typing import Final
 
 import shtab
 
-from laned.cli import _parser
+from laned.cli.main import _parser
 from laned.simulator import SCENARIOS
 
 FILES: Final = {

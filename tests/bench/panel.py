@@ -21,13 +21,13 @@ import smbus2
 import trio
 from figures import CONFIG, DISPLAY, POI_ID, FakeTerminal, free_port, post, quantiles, until
 
-from laned.config import load
-from laned.config_display import DisplayConfig
+from laned.config.display import DisplayConfig
+from laned.config.file import load
+from laned.config.oled_models import MODELS
 from laned.daemon import open_journal, serve_lane
-from laned.drawing import draw
-from laned.lane.screen import Icon, Screen
-from laned.oled import MODELS
-from laned.panel import Panel
+from laned.hardware.drawing import draw
+from laned.hardware.panel import Panel
+from laned.views.screen import Icon, Screen
 
 CLOCKS = 9  # of a byte
 BUS = 400_000  # Hz: fast mode

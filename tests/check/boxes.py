@@ -8,7 +8,8 @@ from typing import Any
 from laned.check.box import Box
 from laned.check.daemon import Daemon
 from laned.check.finding import Finding, Level
-from laned.config import Config, parse
+from laned.config.file import parse
+from laned.config.schema import Config
 
 NONE_RUNS = Daemon(running=False)
 NOT_KNOWN = Daemon(running=None)

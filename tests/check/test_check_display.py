@@ -14,8 +14,8 @@ from laned.check import bus, display
 from laned.check.daemon import Daemon
 from laned.check.finding import Finding, Level
 from laned.check.pattern import pattern
-from laned.config import Config
-from laned.panel import Panel
+from laned.config.schema import Config
+from laned.hardware.panel import Panel
 
 OK, WARNING, BROKEN = Level
 I2C = "display.port = 250"  # which no machine has

@@ -13,8 +13,8 @@ from laned.check import daemon, host, journal, settings
 from laned.check.box import Box
 from laned.check.daemon import Daemon
 from laned.check.finding import Level, broken
-from laned.config import Config
-from laned.journal import SCHEMA_VERSION, Journal
+from laned.config.schema import Config
+from laned.journal.store import SCHEMA_VERSION, Journal
 from laned.lane import effects as fx
 
 OK, WARNING, BROKEN = Level

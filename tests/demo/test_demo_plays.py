@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from laned import cli
+from laned.cli import main as cli
 from laned.demo import words
 from laned.demo.plays import PLAYS, Outcome, faults
 from laned.simulator import SCENARIOS, State, Transaction
@@ -151,12 +151,14 @@ def test_the_command_line_knows_what_can_be_played(capsys: pytest.CaptureFixture
 
 
 def test_a_till_command_does_not_wait_for_heavy_imports() -> None:
-    look = "import sys; from laned.cli import _parser; _parser(); print(*sys.modules, sep='\\n')"
+    look = (
+        "import sys; from laned.cli.main import _parser; _parser(); print(*sys.modules, sep='\\n')"
+    )
     done = subprocess.run(
         [sys.executable, "-c", look], capture_output=True, text=True, check=True, timeout=30
     )
     loaded = set(done.stdout.split())
-    assert "laned.cli" in loaded
+    assert "laned.cli.main" in loaded
     assert not loaded & {"trio", "httpx", "msgspec", "laned.simulator"}
 
 

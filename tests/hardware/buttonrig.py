@@ -6,8 +6,8 @@ from typing import Any
 import trio
 import trio.testing
 
-from laned.buttons import Buttons
-from laned.config import ButtonsConfig
+from laned.config.schema import ButtonsConfig
+from laned.hardware.buttons import Buttons
 
 VIRTUAL = ButtonsConfig(driver="virtual")
 CONFIRM, ABORT = 17, 27

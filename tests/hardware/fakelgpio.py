@@ -1,7 +1,7 @@
 """A stand-in for the library lgpio: one thread that calls back, and dies of an exception.
 
-It is the part of lgpio's interface that gpiozero's pins use, so that `laned.gpio` runs whole where
-no board is. Like the real one it makes its pipe in the working directory when it is imported.
+It is the part of lgpio's interface that gpiozero's pins use, so that `laned.hardware.gpio` runs
+whole where no board is. Like the real one it makes its pipe in the working directory when imported.
 """
 
 import os

@@ -9,8 +9,8 @@ import trio
 from buttonrig import CONFIRM, PRESS, VIRTUAL, Rig
 from gpiozero.pins.mock import MockFactory, MockPin
 
-from laned.buttons import Buttons
-from laned.config import ButtonConfig, ButtonsConfig, TillButtonConfig
+from laned.config.schema import ButtonConfig, ButtonsConfig, TillButtonConfig
+from laned.hardware.buttons import Buttons
 
 
 @pytest.fixture

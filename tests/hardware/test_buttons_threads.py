@@ -10,9 +10,9 @@ import trio.testing
 from buttonrig import CONFIRM, VIRTUAL, Rig
 from gpiozero.pins.mock import MockFactory, MockPin
 
-from laned.buttons import Buttons
-from laned.config import ButtonConfig
-from laned.line import Line
+from laned.config.schema import ButtonConfig
+from laned.hardware.button_line import Line
+from laned.hardware.buttons import Buttons
 
 
 @pytest.fixture

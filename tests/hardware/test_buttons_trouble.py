@@ -11,16 +11,16 @@ import trio.testing
 from buttonrig import ABORT, CONFIRM, PRESS, Rig
 from gpiozero.pins.mock import MockFactory, MockPin
 
-from laned.buttons import FIRST_RETRY_SECONDS, HELD, LAST_RETRY_SECONDS, STUCK_SECONDS
-from laned.config import ButtonsConfig
-from laned.gpio import cure
-from laned.line import (
+from laned.config.schema import ButtonsConfig
+from laned.hardware.button_line import (
     CHATTER_CHANGES,
     CHATTER_EDGES,
     GLITCH_SECONDS,
     GLITCHES,
     QUIET_SECONDS,
 )
+from laned.hardware.buttons import FIRST_RETRY_SECONDS, HELD, LAST_RETRY_SECONDS, STUCK_SECONDS
+from laned.hardware.gpio import cure
 
 GPIO = ButtonsConfig(driver="gpio")
 

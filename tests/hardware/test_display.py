@@ -19,12 +19,12 @@ import trio.testing
 from msgspec import structs
 from PIL import Image
 
-from laned.config_display import DisplayConfig
-from laned.display import TICK_SECONDS, Display
-from laned.drawing import draw
-from laned.lane.screen import Icon, Screen
+from laned.config.display import DisplayConfig
+from laned.config.oled_models import MODELS
+from laned.hardware.display import TICK_SECONDS, Display
+from laned.hardware.drawing import draw
 from laned.offload import Offload, WorkerThread, in_line
-from laned.oled import MODELS
+from laned.views.screen import Icon, Screen
 
 VIRTUAL = DisplayConfig(driver="virtual")
 FAKE = DisplayConfig(driver="ssd1325")
@@ -328,7 +328,7 @@ async def test_farewell_to_a_dead_panel_is_no_error(
 async def test_a_mistake_in_drawing_is_raised(
     autojump_clock: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("laned.drawing.draw", lambda *_: 1 / 0)
+    monkeypatch.setattr("laned.hardware.drawing.draw", lambda *_: 1 / 0)
 
     async def screens() -> AsyncIterator[Screen]:
         yield WELCOME
@@ -421,7 +421,7 @@ async def test_in_a_worker_thread() -> None:
 def test_imports_nothing_heavy() -> None:
     """The daemon is ready before Pillow, luma and gpiozero are loaded."""
     code = (
-        "import sys, laned.display, laned.buttons\n"
+        "import sys, laned.hardware.display, laned.hardware.buttons\n"
         "print([name for name in ('PIL', 'luma', 'gpiozero', 'lgpio') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

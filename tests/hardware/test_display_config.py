@@ -4,11 +4,12 @@ from itertools import product
 
 import pytest
 
-from laned.care import AWAKE, Care, Light, care
-from laned.config import Config, ConfigError, parse
-from laned.config_display import DisplayConfig
-from laned.oled import MODELS
-from laned.reload import reloaded
+from laned.config.display import DisplayConfig
+from laned.config.file import ConfigError, parse
+from laned.config.oled_models import MODELS
+from laned.config.reload import reloaded
+from laned.config.schema import Config
+from laned.hardware.burn_in import AWAKE, Care, Light, care
 
 NEEDED = '[terminal]\naddress = "192.168.78.15:11000"\npoi_id = "A-POIID"\n[display]\n'
 

@@ -11,12 +11,12 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from PIL import Image, ImageChops
 
-from laned.config_display import DisplayConfig
-from laned.drawing import PLACES, Box, area, draw, paint, scrolls
-from laned.icons import MARKS
-from laned.lane.screen import Icon, Screen
-from laned.lane.texts import TEXTS, Text
-from laned.typeface import MAX_CHARACTERS, NO_BREAK, PIN_LENGTHS, RESERVED, clean, fit, font
+from laned.config.display import DisplayConfig
+from laned.hardware.drawing import PLACES, Box, area, draw, paint, scrolls
+from laned.hardware.font import MAX_CHARACTERS, NO_BREAK, PIN_LENGTHS, RESERVED, clean, fit, font
+from laned.hardware.icons import MARKS
+from laned.views.screen import Icon, Screen
+from laned.views.texts import TEXTS, Text
 
 GOLDEN = Path(__file__).parent / "golden"
 # Set it to draw the pictures anew; then look at each before it is kept.

@@ -13,9 +13,9 @@ import trio
 from buttonrig import CONFIRM
 from fakelgpio import FakeLgpio
 
-from laned.buttons import Buttons
-from laned.config import ButtonsConfig
-from laned.gpio import name_of, real_pins
+from laned.config.schema import ButtonsConfig
+from laned.hardware.buttons import Buttons
+from laned.hardware.gpio import name_of, real_pins
 
 PI_4 = 0xC03111
 

@@ -13,13 +13,13 @@ from gpiozero.pins.mock import MockFactory
 from oledbus import Bus, Memory, on
 from PIL import Image
 
-from laned import gpio
-from laned.care import Light
-from laned.config_display import DisplayConfig
-from laned.drawing import draw
-from laned.lane.screen import Icon, Screen
-from laned.oled import MODELS
-from laned.panel import Panel, PanelError
+from laned.config.display import DisplayConfig
+from laned.config.oled_models import MODELS
+from laned.hardware import gpio
+from laned.hardware.burn_in import Light
+from laned.hardware.drawing import draw
+from laned.hardware.panel import Panel, PanelError
+from laned.views.screen import Icon, Screen
 
 FULL_FRAME = 8 + 2 + 1024  # of a 128x64: one command with six parameters, one block of data
 PAGED: dict[str, int] = {

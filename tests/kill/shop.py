@@ -13,8 +13,8 @@ import httpx
 import trio
 
 from kill.victim import Victim, victim
-from laned.listen import listen_tcp
-from laned.serve import serve
+from laned.http.listen import listen_tcp
+from laned.http.serve import serve
 from laned.simulator import SCENARIOS, Settings, Terminal, callback_client, simulator_app
 
 SPEED = 100.0

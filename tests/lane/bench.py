@@ -9,7 +9,7 @@ from typing import TypeVar
 import lanes
 import trio
 
-from laned.journal import Journal, JournalError, Stored
+from laned.journal.store import Journal, JournalError, Stored
 from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.answers import Answered, Exchange, Lost

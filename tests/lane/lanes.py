@@ -18,7 +18,7 @@ from onelane import shows as shows
 from onelane import with_approve_button as with_approve_button
 from onelane import with_till_button as with_till_button
 
-from laned.config import Config as Config
+from laned.config.schema import Config as Config
 from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.payment import Payment

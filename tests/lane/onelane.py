@@ -6,7 +6,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-from laned.config import ButtonConfig, Config, TerminalConfig, TillButtonConfig
+from laned.config.schema import ButtonConfig, Config, TerminalConfig, TillButtonConfig
 from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.machine import handle

@@ -7,13 +7,13 @@ import pytest
 from lanes import Lane, configuration, with_approve_button, with_till_button
 from reversals import UNDER_WAY
 
-from laned.config import Config
+from laned.config.schema import Config
 from laned.lane import events as ev
 from laned.lane.buttons import Meaning, lit, meaning
-from laned.lane.news import ButtonNews, News, news
 from laned.lane.payment import PaymentState
 from laned.lane.state import Phase
 from laned.nexo import messages as m
+from laned.views.till_events import ButtonNews, News, news
 
 NAMES = ("confirm", "abort", "approve")
 POLICIES = ("decline", "button", "till")

@@ -5,8 +5,8 @@ from lanes import Lane
 
 from laned.lane import events as ev
 from laned.lane.state import Phase
-from laned.metrics import Metrics
 from laned.publishing import Published
+from laned.system.metrics import Metrics
 
 
 def counted(metrics: Metrics, lane: Lane, event: ev.Event) -> None:

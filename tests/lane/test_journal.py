@@ -10,7 +10,7 @@ import lanes
 import pytest
 from journals import changed, contents, opened, rows
 
-from laned.journal import SCHEMA_VERSION, Journal, JournalError
+from laned.journal.store import SCHEMA_VERSION, Journal, JournalError
 from laned.lane import effects as fx
 from laned.lane.payment import PaymentState, Problem
 from laned.lane.start import Past

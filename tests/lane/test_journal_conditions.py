@@ -10,9 +10,16 @@ import pytest
 from disks import fill, make_read_only, needs_mount, small_disk
 from journals import changed, contents, opened, rows
 
-from laned.config import Config, JournalConfig
+from laned.config.schema import Config, JournalConfig
 from laned.daemon import open_journal
-from laned.journal import BALLAST, BrokenJournal, Journal, JournalBusy, JournalError, set_aside
+from laned.journal.store import (
+    BALLAST,
+    BrokenJournal,
+    Journal,
+    JournalBusy,
+    JournalError,
+    set_aside,
+)
 from laned.lane import effects as fx
 from laned.lane.payment import PaymentState
 from laned.lane.start import Past

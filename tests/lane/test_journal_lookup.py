@@ -9,7 +9,7 @@ import pytest
 from journals import changed, opened, payment
 from lanes import order
 
-from laned.journal import MAX_PAGE, Journal, Stored, content_hash
+from laned.journal.store import MAX_PAGE, Journal, Stored, content_hash
 from laned.lane.payment import PaymentState, POITransaction
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import lanes
 from journals import contents, rows
 
-from laned.journal import SCHEMA_VERSION, Journal
+from laned.journal.store import SCHEMA_VERSION, Journal
 
 
 def version_1(path: Path) -> None:

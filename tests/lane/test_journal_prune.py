@@ -8,7 +8,7 @@ import lanes
 import pytest
 from journals import changed, opened, payment, rows
 
-from laned.journal import Journal
+from laned.journal.store import Journal
 from laned.lane import effects as fx
 from laned.lane.payment import PaymentState, Problem, Reversal
 from laned.nexo.messages import ReversalReason

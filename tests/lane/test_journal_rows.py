@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from lanes import Lane, paying
 
-from laned.config import parse
+from laned.config.file import parse
 from laned.daemon import open_journal
-from laned.journal import BrokenJournal, Journal, JournalError
+from laned.journal.store import BrokenJournal, Journal, JournalError
 
 
 def recorded(path: Path, lane: Lane) -> None:

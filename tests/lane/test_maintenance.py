@@ -7,7 +7,7 @@ import lanes
 import pytest
 from lanes import Lane, configuration, replace
 
-from laned.config import MaintenanceConfig
+from laned.config.schema import MaintenanceConfig
 from laned.lane import events as ev
 from laned.lane.machine import handle
 from laned.lane.maintenance import AT_LEAST, CLOCK_LOOK, IDLE_BEFORE, WITHOUT_CLOCK, window

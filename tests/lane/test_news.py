@@ -8,10 +8,10 @@ import pytest
 from lanes import Lane, configuration
 
 from laned.lane import events as ev
-from laned.lane.news import News, news
 from laned.lane.payment import Payment
-from laned.lane.views import ClosedPromptView
 from laned.nexo import messages as m
+from laned.views.lane import ClosedPromptView
+from laned.views.till_events import News, news
 
 
 def told(lane: Lane, *events: ev.Event) -> list[News]:

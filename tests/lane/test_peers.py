@@ -5,7 +5,7 @@ import pytest
 
 from laned.lane import events as ev
 from laned.lane.state import LaneState
-from laned.peers import Peers
+from laned.terminal.allowlist import Peers
 
 HERE, THERE = "192.0.2.15", "192.0.2.77"
 

@@ -9,10 +9,10 @@ from lanes import Lane, replace, resolution
 
 from laned.lane import effects as fx
 from laned.lane import events as ev
-from laned.lane import views
 from laned.lane.payment import PaymentState, Resolved
 from laned.lane.state import Phase
 from laned.nexo import messages as m
+from laned.views import lane as views
 
 UNKNOWN = [lanes.unknown, lanes.silent_with_open_post, lanes.asking_for_last]
 RUNNING = [

@@ -10,7 +10,7 @@ import trio
 from bench import Bench, approval, bench, ready
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from laned.journal import JournalError
+from laned.journal.store import JournalError
 from laned.lane import events as ev
 from laned.lane.answers import Lost, NotSent
 from laned.lane.payment import PaymentState

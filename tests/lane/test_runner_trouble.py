@@ -9,7 +9,7 @@ from bench import Bench, Call, approval, bench, ready
 from journals import rows
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from laned.journal import Journal, JournalError
+from laned.journal.store import Journal, JournalError
 from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.answers import Answered, Lost

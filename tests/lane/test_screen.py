@@ -9,11 +9,11 @@ from lanes import Lane, configuration, replace
 
 from laned import __version__
 from laned.lane import events as ev
-from laned.lane import views
-from laned.lane.screen import Icon, Screen, farewell, screen
 from laned.lane.state import SessionState
-from laned.lane.texts import TEXTS, Language, Text
 from laned.nexo import messages as m
+from laned.views import lane as views
+from laned.views.screen import Icon, Screen, farewell, screen
+from laned.views.texts import TEXTS, Language, Text
 
 LANGUAGES = get_args(Language)
 LETTERS = set("abcdefghijklmnopqrstuvwxyzåäöæø ?")

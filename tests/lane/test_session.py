@@ -5,11 +5,11 @@ import pytest
 from lanes import configuration, replace
 
 from laned.lane import events as ev
-from laned.lane import views
-from laned.lane.news import news
 from laned.lane.session import BACKOFF_LIMIT, JITTER
 from laned.lane.state import Phase, SessionState
 from laned.nexo import messages as m
+from laned.views import lane as views
+from laned.views.till_events import news
 
 HERE = "192.0.2.15:11000"
 GONE = ev.LoginFailed("no answer")

@@ -8,10 +8,10 @@ from lanes import Lane, configuration, light
 
 from laned.lane import effects as fx
 from laned.lane import events as ev
-from laned.lane import views
-from laned.lane.news import PrintNews, news
 from laned.lane.state import Phase, SessionState
 from laned.nexo import messages as m
+from laned.views import lane as views
+from laned.views.till_events import PrintNews, news
 
 
 def config(signature: str = "button") -> lanes.Config:

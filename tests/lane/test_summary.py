@@ -7,7 +7,7 @@ import pytest
 from lanes import Lane
 
 from laned.lane import events as ev
-from laned.lane.summary import MAX_REASON, summary
+from laned.views.status_line import MAX_REASON, summary
 
 TILL = lanes.configuration(signature="till")
 CONFIRMED = lanes.configuration(confirm="button")

@@ -8,11 +8,11 @@ from lanes import Lane, not_surveyed
 
 from laned.lane import effects as fx
 from laned.lane import events as ev
-from laned.lane import views
 from laned.lane.session import JITTER
 from laned.lane.start import Past
 from laned.lane.state import Phase
 from laned.nexo import messages as m
+from laned.views import lane as views
 
 ASK = m.TransactionStatusRequest
 

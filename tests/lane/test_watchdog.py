@@ -11,11 +11,11 @@ import trio
 from bench import Bench, approval, bench, ready
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from laned.journal import JournalError
+from laned.journal.store import JournalError
 from laned.lane import events as ev
 from laned.lane.state import Phase
 from laned.runner import WRITE_FOR
-from laned.watchdog import patience, report
+from laned.system.watchdog import patience, report
 
 WATCHDOG = 20.0  # seconds
 

@@ -12,7 +12,7 @@ MUTANTS = (
     ),
     Mutant(
         name="lost-is-taken-for-not-sent",
-        file="laned/terminal.py",
+        file="laned/terminal/client.py",
         old="return Lost(reason) if left else NotSent(reason)",
         new="return NotSent(reason)",
         tests=(
@@ -21,7 +21,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a-read-error-is-taken-for-a-connect-error",
-        file="laned/terminal.py",
+        file="laned/terminal/client.py",
         old="        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:\n",
         new="        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:\n"
         "            left = left and not isinstance(error, httpx.NetworkError)\n",

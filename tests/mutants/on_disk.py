@@ -85,21 +85,21 @@ MUTANTS = (
     ),
     Mutant(
         name="the-journal-is-not-synced",
-        file="laned/journal.py",
+        file="laned/journal/store.py",
         old="PRAGMA synchronous = FULL",
         new="PRAGMA synchronous = OFF",
         tests=("tests/kill/test_on_disk.py::test_on_disk_before_sent_and_before_told",),
     ),
     Mutant(
         name="the-journal-is-synced-at-checkpoints-only",
-        file="laned/journal.py",
+        file="laned/journal/store.py",
         old="PRAGMA synchronous = FULL",
         new="PRAGMA synchronous = NORMAL",
         tests=("tests/lane/test_journal.py::test_every_commit_is_on_disk_when_write_returns",),
     ),
     Mutant(
         name="half-of-a-step-is-written",
-        file="laned/journal.py",
+        file="laned/journal/store.py",
         old="""\
         with self._errors("write"), self._transaction():
             for entry in entries:

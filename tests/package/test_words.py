@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from laned.cli import _parser
+from laned.cli.main import _parser
 from laned.simulator import SCENARIOS
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"

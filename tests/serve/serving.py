@@ -8,7 +8,7 @@ from pathlib import Path
 import trio
 from msgspec import json
 
-from laned.asgi import (
+from laned.http.asgi import (
     ASGIApp,
     BodyTimeout,
     BodyTooLarge,
@@ -19,8 +19,8 @@ from laned.asgi import (
     respond,
     stream_events,
 )
-from laned.listen import Listener, UnixListener, listen_tcp, listen_unix
-from laned.serve import PEER, Limits, serve
+from laned.http.listen import Listener, UnixListener, listen_tcp, listen_unix
+from laned.http.serve import PEER, Limits, serve
 
 LIMITS = Limits(
     max_connections=64,

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import pytest
 import trio
 
-from laned.asgi import (
+from laned.http.asgi import (
     DRAIN_BYTES,
     BodyTimeout,
     BodyTooLarge,

@@ -22,7 +22,7 @@ from serving import (
     running,
 )
 
-from laned.asgi import ASGIApp
+from laned.http.asgi import ASGIApp
 
 SHOTS = 25
 FUZZ = 300

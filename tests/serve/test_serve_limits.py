@@ -23,10 +23,10 @@ from serving import (
 )
 from serving import running as running_app
 
-from laned import serve as serve_module
-from laned.asgi import DRAIN_BYTES, Receive, Scope, Send, disconnected, respond
-from laned.listen import Listener
-from laned.serve import serve
+from laned.http import serve as serve_module
+from laned.http.asgi import DRAIN_BYTES, Receive, Scope, Send, disconnected, respond
+from laned.http.listen import Listener
+from laned.http.serve import serve
 
 LONG = replace(LIMITS, keep_alive_timeout=30.0)
 

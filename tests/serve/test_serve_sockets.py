@@ -11,8 +11,8 @@ import trio
 from msgspec import json
 from serving import Site, habits, request, whoami
 
-from laned.listen import from_fd, listen_tcp, listen_unix, split_bind
-from laned.serve import serve
+from laned.http.listen import from_fd, listen_tcp, listen_unix, split_bind
+from laned.http.serve import serve
 
 
 @pytest.mark.parametrize(

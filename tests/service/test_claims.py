@@ -2,8 +2,8 @@
 
 import pytest
 
-from laned.claims import Claimed, claims
-from laned.config import TerminalConfig
+from laned.config.schema import TerminalConfig
+from laned.system.single_instance import Claimed, claims
 
 ADDRESS = "lane-test.invalid:11000"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from laned.logs import MAX_LINE, OneLine, ToJournal, stderr_is_journal
+from laned.system.logging import MAX_LINE, OneLine, ToJournal, stderr_is_journal
 
 PAN = "4539578763621486"
 
@@ -194,7 +194,7 @@ def test_errors_without_end_make_a_short_line() -> None:
 
 BUG = f"""
 import os, sys
-from laned.logs import log_for_daemon
+from laned.system.logging import log_for_daemon
 log_for_daemon("lane1", os.environ)
 def pay(pan):
     raise ValueError(pan)

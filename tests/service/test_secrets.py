@@ -15,8 +15,8 @@ import pytest
 from laned.demo.plays import AMOUNT
 from laned.demo.scenario import play_scenario
 from laned.demo.till import Till
-from laned.logs import LIBRARIES, OneLine
 from laned.simulator import SCENARIOS
+from laned.system.logging import LIBRARIES, OneLine
 
 SPEED = 50.0
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"

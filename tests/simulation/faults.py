@@ -15,7 +15,7 @@ import trio
 from exchanges import Exchange, Fault, value
 
 from laned.simulator import Terminal
-from laned.terminal import FIRST_BYTE, LAST_BYTE
+from laned.terminal.client import FIRST_BYTE, LAST_BYTE
 
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 ADDRESS = "192.0.2.7"

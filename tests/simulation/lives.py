@@ -11,7 +11,7 @@ from typing import Any
 import trio
 from msgspec import Struct
 
-from laned.journal import AnyJournal, BrokenJournal, Journal, JournalError, Stored, set_aside
+from laned.journal.store import AnyJournal, BrokenJournal, Journal, JournalError, Stored, set_aside
 from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.state import LaneState

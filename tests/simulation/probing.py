@@ -1,4 +1,4 @@
-"""The liveness probe of `laned.liveness`, without its connections while nothing changes.
+"""The liveness probe of `laned.terminal.probe`, without its connections while nothing changes.
 
 A year has a million and a half of them. This one wakes only when something has changed, and then
 answers at the time at which the next connection would have been made.
@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from laned.liveness import PROBE_EVERY
+from laned.terminal.probe import PROBE_EVERY
 
 
 class LazyProbe:
-    """A `laned.liveness.Probe`. `changed` returns after anything happened to the terminal.
+    """A `laned.terminal.probe.Probe`. `changed` returns after anything happened to the terminal.
 
     `reaches` says whether a connection to an address could be made now; one that cannot takes
     `takes` seconds.

@@ -9,10 +9,10 @@ import hashlib
 import msgspec
 
 from laned.lane.buttons import lit
-from laned.lane.screen import screen
-from laned.lane.summary import summary
 from laned.lane.turn import Step
-from laned.lane.views import lane
+from laned.views.lane import lane
+from laned.views.screen import screen
+from laned.views.status_line import summary
 
 _encode = msgspec.json.Encoder().encode
 

@@ -25,21 +25,22 @@ from probing import LazyProbe
 from recorder import Recorder
 from terminals import ChoosingTerminal
 
-from laned.callback import Callback
-from laned.config import Config, parse
-from laned.journal import JournalError
+from laned.config.file import parse
+from laned.config.schema import Config
+from laned.journal.store import JournalError
 from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.maintenance import IDLE_BEFORE
 from laned.lane.start import start
 from laned.lane.state import LaneState, Phase
 from laned.lane.turn import Step
-from laned.liveness import watch
 from laned.offload import in_line
 from laned.publishing import Told
 from laned.runner import Handled, LaneStopped
 from laned.simulator import Scenario, Settings, Terminal
-from laned.terminal import TerminalClient
+from laned.terminal.callback import Callback
+from laned.terminal.client import TerminalClient
+from laned.terminal.probe import watch
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ import trio
 from msgspec.structs import replace
 from simtill import PATH, XML, login_body, payment_body, request
 
-from laned.listen import listen_tcp
+from laned.http.listen import listen_tcp
 from laned.simulator import Settings, Terminal
 from laned.simulator.port import serve_terminal
 

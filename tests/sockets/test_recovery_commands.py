@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 from processes import PATIENCE, Done, Site, site, until
 
-from laned import cli, commands
-from laned.journal import Journal
+from laned.cli import commands
+from laned.cli import main as cli
+from laned.journal.store import Journal
 from laned.lane.effects import PaymentOpened
 from laned.lane.payment import Order, Payment, PaymentState, Problem
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import trio
 
-from laned.asgi import ASGIApp, Message, Scope
+from laned.http.asgi import ASGIApp, Message, Scope
 
 
 class Wire(httpx.AsyncBaseTransport):

@@ -28,10 +28,10 @@ import trio.testing
 from msgspec import Struct
 from wholebooks import compare
 
-from laned import callback, daemon, liveness
-from laned.config import parse
+from laned import daemon
+from laned.config.file import parse
+from laned.http.listen import listen_tcp
 from laned.lane.events import Moment
-from laned.listen import listen_tcp
 from laned.simulator import (
     SCENARIOS,
     Condition,
@@ -42,6 +42,8 @@ from laned.simulator import (
     port,
 )
 from laned.simulator.port import serve_terminal
+from laned.terminal import callback
+from laned.terminal import probe as liveness
 
 ZONE = ZoneInfo("Europe/Stockholm")
 BEGIN = datetime(2025, 3, 29, 12, 0, tzinfo=ZONE)

@@ -8,8 +8,8 @@ import trio
 from trio.testing import MockClock
 from wholelane import Rig, lane
 
-from laned.buttons import STUCK_SECONDS
-from laned.line import CHATTER_EDGES
+from laned.hardware.button_line import CHATTER_EDGES
+from laned.hardware.buttons import STUCK_SECONDS
 
 CONFIRM = {"confirm": "button", "confirm_timeout": 600.0}
 HELP = {"help.action": "till", "help.pin": 5, "help.led": 6}

@@ -8,8 +8,8 @@ from PIL import Image
 from trio.testing import MockClock
 from wholelane import Rig, lane
 
-from laned.drawing import draw
-from laned.lane.screen import Icon, Screen
+from laned.hardware.drawing import draw
+from laned.views.screen import Icon, Screen
 
 SIZE = (128, 64)
 WELCOME = Screen(lines=("Welcome",))

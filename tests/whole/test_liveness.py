@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock
 from wholelane import lane
 
-from laned.liveness import LONGEST_PROBE, PROBE_AGAIN, PROBE_EVERY, tcp_probe, watch
+from laned.terminal.probe import LONGEST_PROBE, PROBE_AGAIN, PROBE_EVERY, tcp_probe, watch
 
 
 def test_two_tries_are_over_within_a_minute() -> None:

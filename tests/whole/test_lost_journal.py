@@ -11,7 +11,7 @@ from trio.testing import MockClock
 from wholelane import Rig, World, configured, lane, refused, world
 
 from laned.daemon import open_journal
-from laned.journal import BrokenJournal, Journal, JournalBusy
+from laned.journal.store import BrokenJournal, Journal, JournalBusy
 from laned.simulator import SCENARIOS, State
 
 GARBAGE = b"This is not a database. " * 1000

@@ -11,8 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from trio.testing import MockClock
 from wholelane import Rig, lane, world
 
-from laned.journal import JournalError
-from laned.metrics import Histogram
+from laned.journal.store import JournalError
+from laned.system.metrics import Histogram
 
 TILL = {"signature": "till"}
 SETTLED = {"approved", "declined", "aborted", "failed", "reversed"}

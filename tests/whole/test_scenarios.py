@@ -9,8 +9,8 @@ from tillstream import Stream
 from trio.testing import MockClock
 from wholelane import lane
 
-from laned.drawing import draw
-from laned.lane.screen import Icon, Screen
+from laned.hardware.drawing import draw
+from laned.views.screen import Icon, Screen
 
 BUTTON = {"signature": "button"}
 TILL = {"signature": "till"}

@@ -9,8 +9,8 @@ from posts import Untouched, event, message, peer, transmit
 from trio.testing import MockClock
 from wholelane import ADDRESS, POI_ID, Rig, lane, refused, world
 
-from laned.callback import STRANGERS, STRANGERS_WITHIN
 from laned.simulator import SCENARIOS, Settings
+from laned.terminal.callback import STRANGERS, STRANGERS_WITHIN
 
 HOUR = 3600.0
 MOVED = "192.0.2.55"

@@ -11,7 +11,7 @@ from wholelane import ADDRESS, lane
 
 from laned.lane import events as ev
 from laned.lane.state import LaneState, Phase
-from laned.logs import OneLine
+from laned.system.logging import OneLine
 
 WISH = event("SaleAdmin").replace(b"TimeStamp", b'MaintenanceRequiredFlag="true" TimeStamp')
 MOVED = "192.0.2.66"

@@ -17,7 +17,7 @@ import trio
 from laned.lane.answers import Answered, Exchange, Lost, NotSent
 from laned.nexo import encode
 from laned.nexo.messages import Category, LogoutRequest, LogoutResponse, Message, request_header
-from laned.terminal import TerminalClient
+from laned.terminal.client import TerminalClient
 
 # httpx does not close its generators one by one when a body is given up half-way.
 pytestmark = pytest.mark.filterwarnings("ignore:Async generator 'http(x|core):ResourceWarning")

@@ -21,15 +21,16 @@ from contract import undocumented
 from tillstream import Stream
 from wholebooks import compare
 
-from laned.config import Config, parse
+from laned.config.file import parse
+from laned.config.schema import Config
 from laned.daemon import Lane, assemble
-from laned.journal import AnyJournal, Journal, JournalError
+from laned.http.serve import PEER, Peer
+from laned.journal.store import AnyJournal, Journal, JournalError
 from laned.lane import events as ev
 from laned.lane.payment import Payment
 from laned.offload import in_line
-from laned.serve import PEER, Peer
 from laned.simulator import SCENARIOS, Scenario, Settings, Terminal, simulator_app
-from laned.terminal import FIRST_BYTE, LAST_BYTE, TerminalClient
+from laned.terminal.client import FIRST_BYTE, LAST_BYTE, TerminalClient
 
 START = datetime(2025, 3, 4, 11, 30, tzinfo=UTC)
 ADDRESS = "192.0.2.7"

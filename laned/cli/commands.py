@@ -1,0 +1,390 @@
+"""The till's side of the command line: each command is a till in a few lines."""
+
+import argparse
+import csv
+import json
+import secrets
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, urlencode
+
+from laned.cli.client import ConnectionLost, Reply, Till, Unreachable
+from laned.exits import DONE, FAILED, INTERRUPTED, UNKNOWN, USAGE
+
+ANSWER_WITHIN: Final = 30.0  # seconds; a Login takes up to terminal.status_timeout
+LOGOUT_WITHIN: Final = 60.0  # seconds; a terminal that is busy is asked again for half of them
+MAX_PAGE: Final = 1000  # payments in one answer of the API
+CSV_FIELDS: Final = (
+    *("created_at", "updated_at", "id", "type", "amount", "currency", "state", "error"),
+    *("authorized_amount", "tip_amount", "approval_code", "poi_transaction", "signature"),
+    *("reversal", "resolved_at", "resolved_by", "resolved_note"),
+)
+UNKNOWN_PATIENCE: Final = 60.0  # seconds for which an unknown outcome is waited for
+
+Options = argparse.Namespace
+
+
+def _command(work: Callable[[Till, Options], int]) -> Callable[[Options], int]:
+    """Wrap a command so that a daemon that is not there, or goes away, ends it as it should."""
+
+    def run(options: Options) -> int:
+        try:
+            return work(Till(options.socket), options)
+        except Unreachable as error:
+            print(f"laned: {error}", file=sys.stderr)
+            return FAILED
+        except ConnectionLost as error:
+            print(f"laned: the daemon went away: {error}", file=sys.stderr)
+            return FAILED
+
+    return run
+
+
+def _show(options: Options, reply: Reply, text: str) -> int:
+    """Print the answer, as the API's object or as `text`; or the refusal."""
+    if reply.status >= 300:
+        return _refused(options, reply)
+    print(json.dumps(reply.body, ensure_ascii=False) if options.json else text)
+    return DONE
+
+
+def _refused(options: Options, reply: Reply) -> int:
+    if options.json:
+        print(json.dumps(reply.body, ensure_ascii=False))
+    active = reply.body.get("active")
+    which = f" ({active})" if active else ""
+    print(f"laned: {reply.code}: {reply.detail}{which}", file=sys.stderr)
+    return USAGE if reply.status in (400, 422) else FAILED
+
+
+@_command
+def status(till: Till, options: Options) -> int:
+    """`laned status`."""
+    reply = till.ask("GET", "/v1/lane", timeout=ANSWER_WITHIN)
+    if reply.status >= 300:
+        return _refused(options, reply)
+    lane = reply.body
+    session, terminal = lane["session"], lane["session"]["terminal"]
+    lines = [
+        f"lane      {lane['name']} ({lane['mode']}), laned {lane['version']}",
+        f"session   {session['state']}" + (f": {session['reason']}" if session["reason"] else ""),
+        f"terminal  {terminal['address']} {terminal['serial_number']} {terminal['software']}",
+        f"display   {' / '.join(lane['display']['lines'])}",
+        f"payment   {_running(till, lane['payment'])}",
+        f"journal   {lane['journal']}",
+        "hardware  " + ", ".join(f"{part} {how}" for part, how in lane["hardware"].items()),
+    ]
+    if lane["prompt"]:
+        prompt = lane["prompt"]
+        lines.append(f"prompt    {prompt['id']} {prompt['kind']}: {prompt['text']}")
+    return _show(options, reply, "\n".join(line.rstrip() for line in lines))
+
+
+def _running(till: Till, payment_id: str | None) -> str:
+    """The unfinished payment, and how it stands."""
+    if payment_id is None:
+        return "none running"
+    reply = till.ask("GET", _path(payment_id), timeout=ANSWER_WITHIN)
+    return payment_line(reply.body) if reply.status < 300 else payment_id
+
+
+@_command
+def events(till: Till, options: Options) -> int:
+    """`laned events`: one line per event, until interrupted."""
+    for event in till.events():
+        if event is None:
+            continue
+        data = json.dumps(event.data, ensure_ascii=False)
+        print(f'{{"event": "{event.name}", "data": {data}}}' if options.json else event_line(event))
+        sys.stdout.flush()
+    return DONE
+
+
+def event_line(event: Any) -> str:
+    """One event for a person to read."""
+    name, data = event
+    match name:
+        case "lane":
+            text = f"{data['name']}: session {data['session']['state']}"
+        case "display":
+            text = " / ".join(data["lines"])
+        case "payment":
+            text = payment_line(data)
+        case "session":
+            text = f"{data['state']} {data['reason']}"
+        case "prompt":
+            answered = f"{data['answer']} by {data['by']}" if "by" in data else "open"
+            text = f"{data['id']} {data['kind']} {data['text']!r} {answered}"
+        case "print":
+            text = f"{data['document']} receipt, {len(data['lines'])} lines"
+        case _:
+            text = " ".join(str(value) for value in data.values())
+    return f"{name:9} {text}".rstrip()
+
+
+def payment_line(payment: dict[str, Any]) -> str:
+    """One payment for a person to read."""
+    parts = [payment["id"], payment["type"], payment["amount"], payment["currency"]]
+    parts.append(payment["state"])
+    reversal, resolved = payment["reversal"], payment["resolved"]
+    if reversal and payment["state"] != "reversed":
+        parts.append(f"(reversal {reversal['state']})")
+    if resolved:
+        parts.append(f"(by uid {resolved['by']}: {resolved['note']})")
+    elif payment["error"]:
+        parts.append(f"({payment['error']['condition']} {payment['error']['message']})")
+    elif payment["card"]:
+        parts.append(f"{payment['card']['brand']} {payment['card']['masked_pan']}")
+    return " ".join(parts).replace(" )", ")")
+
+
+class Standing(NamedTuple):
+    """How something stands that was asked for, and why."""
+
+    what: str
+    state: str
+    error: dict[str, str] | None
+
+    @property
+    def open(self) -> bool:
+        """Whether it may still change by itself."""
+        return self.state in ("pending", "processing", "unknown")
+
+
+def payment_standing(payment: dict[str, Any]) -> Standing:
+    """The payment itself; while it is being reversed, the reversal."""
+    reversal = reversal_standing(payment)
+    if payment["reversal"] is not None and reversal.open:
+        return reversal
+    return Standing(f"payment {payment['id']}", payment["state"], payment["error"])
+
+
+def reversal_standing(payment: dict[str, Any]) -> Standing:
+    """The payment's reversal."""
+    reversal = payment["reversal"] or {"state": "processing", "error": None}
+    return Standing(f"reversal of {payment['id']}", reversal["state"], reversal["error"])
+
+
+class Asked(NamedTuple):
+    """What a command waits for, and how to ask again in a way that cannot pay twice."""
+
+    standing: Callable[[dict[str, Any]], Standing]
+    again: str
+
+
+@_command
+def pay(till: Till, options: Options) -> int:
+    """`laned pay` and `laned refund`: the terminal's display live, then the outcome."""
+    payment_id = options.id or f"cli-{secrets.token_hex(8)}"
+    body = {"amount": options.amount, "type": options.type}
+    if options.currency:
+        body["currency"] = options.currency
+    verb = "refund" if options.type == "refund" else "pay"
+    again = ["laned", verb, options.amount, "--id", payment_id, "--socket", str(options.socket)]
+    again += ["--currency", options.currency] if options.currency else []
+    asked = Asked(payment_standing, shlex.join(again))
+    events = till.events()
+    next(events)  # the stream stands before the payment begins: nothing is missed
+    try:
+        try:
+            reply = till.ask("PUT", _path(payment_id), body, timeout=ANSWER_WITHIN)
+        except ConnectionLost as error:
+            return _lost(payment_id, error, asked)
+        if reply.status >= 300:
+            return _refused(options, reply)
+        if options.no_wait:
+            print(json.dumps(reply.body) if options.json else payment_id)
+            return DONE
+        return _follow(till, events, reply.body, options, asked)
+    except KeyboardInterrupt:
+        print(f"\npayment {payment_id} goes on without us", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _follow(
+    till: Till, events: Any, payment: dict[str, Any], options: Options, asked: Asked
+) -> int:
+    """Wait for the outcome of what was asked for, showing what the customer sees."""
+    payment_id = payment["id"]
+    patience: float | None = None
+    try:
+        while asked.standing(payment).open:
+            if asked.standing(payment).state == "unknown" and patience is None:
+                print("the terminal does not answer; asking what became of it", file=sys.stderr)
+                patience = time.monotonic() + UNKNOWN_PATIENCE
+            if patience is not None and time.monotonic() > patience:
+                break
+            event = next(events)
+            if event is None:
+                continue
+            name, data = event
+            if name == "payment" and data["id"] == payment_id:
+                payment = data
+            elif name == "display" and not options.json:
+                print(" / ".join(data["lines"]), flush=True)
+            elif name == "prompt" and not options.json and "by" not in data:
+                print(f"prompt {data['id']}: {data['text']}", flush=True)
+    except (ConnectionLost, StopIteration) as error:
+        return _lost(payment_id, error, asked)
+    return _outcome(payment, options, asked.standing(payment))
+
+
+def _outcome(payment: dict[str, Any], options: Options, standing: Standing) -> int:
+    print(json.dumps(payment, ensure_ascii=False) if options.json else standing.state)
+    if standing.state in ("approved", "done"):
+        return DONE
+    if standing.state == "unknown":
+        print(f"laned: the outcome of the {standing.what} is not known yet", file=sys.stderr)
+        return UNKNOWN
+    why = " ".join(part for part in (standing.error or {}).values() if part)
+    print(f"laned: {standing.what} {standing.state}: {why}".rstrip(": "), file=sys.stderr)
+    return FAILED
+
+
+def _lost(payment_id: str, error: Exception, asked: Asked) -> int:
+    print(
+        f"laned: the daemon went away ({error}); what became of payment {payment_id} is not known"
+        f" here. Ask again with: {asked.again}",
+        file=sys.stderr,
+    )
+    return UNKNOWN
+
+
+@_command
+def abort(till: Till, options: Options) -> int:
+    """`laned abort [ID]`: the running payment, unless it is named."""
+    payment_id = options.id or till.ask("GET", "/v1/lane", timeout=ANSWER_WITHIN).body["payment"]
+    if payment_id is None:
+        print("laned: no payment is running", file=sys.stderr)
+        return FAILED
+    reply = till.ask("POST", _path(payment_id, "abort"), timeout=ANSWER_WITHIN)
+    return _show(options, reply, f"asked for {payment_id} to end")
+
+
+@_command
+def confirm(till: Till, options: Options) -> int:
+    """`laned confirm ID`."""
+    reply = till.ask("POST", _path(options.id, "confirm"), timeout=ANSWER_WITHIN)
+    return _show(options, reply, f"{options.id} is confirmed")
+
+
+@_command
+def reverse(till: Till, options: Options) -> int:
+    """`laned reverse ID [--malfunction]`: waits for what becomes of it."""
+    body = {"reason": "Malfunction" if options.malfunction else "MerchantCancel"}
+    again = ["laned", "payments", "--socket", str(options.socket)]  # the list tells it
+    asked = Asked(reversal_standing, shlex.join(again))
+    events = till.events()
+    next(events)
+    try:
+        reply = till.ask("POST", _path(options.id, "reversal"), body, timeout=ANSWER_WITHIN)
+    except ConnectionLost as error:
+        return _lost(options.id, error, asked)
+    if reply.status >= 300:
+        return _refused(options, reply)
+    return _follow(till, events, reply.body, options, asked)
+
+
+@_command
+def resolve(till: Till, options: Options) -> int:
+    """`laned resolve ID approved|failed --note TEXT`."""
+    body = {"state": options.state, "note": options.note}
+    reply = till.ask("POST", _path(options.id, "resolve"), body, timeout=ANSWER_WITHIN)
+    return _show(options, reply, f"{options.id} is {options.state}, by your word")
+
+
+@_command
+def acknowledge_journal(till: Till, options: Options) -> int:
+    """`laned acknowledge-journal`."""
+    reply = till.ask("POST", "/v1/session/acknowledge-journal", timeout=ANSWER_WITHIN)
+    if reply.status < 300 and reply.body["journal"] != "ok":
+        print(f"laned: the journal is {reply.body['journal']}, not new", file=sys.stderr)
+        return FAILED
+    return _show(options, reply, "payments are taken again")
+
+
+@_command
+def prompt(till: Till, options: Options) -> int:
+    """`laned prompt ID yes|no`."""
+    body = {"confirmed": options.answer == "yes"}
+    path = f"/v1/prompts/{quote(options.id, safe='')}"
+    return _show(options, till.ask("POST", path, body, timeout=ANSWER_WITHIN), options.answer)
+
+
+@_command
+def payments(till: Till, options: Options) -> int:
+    """`laned payments`: the newest, or with --csv and --all the whole journal."""
+    reply, found = _pages(till, options)
+    if reply.status < 300 and options.csv:
+        _write_csv(found)
+        return DONE
+    lines = [f"{payment['created_at'][:19]}Z {payment_line(payment)}" for payment in found]
+    return _show(options, reply, "\n".join(lines) or "no payments")
+
+
+def _pages(till: Till, options: Options) -> tuple[Reply, list[dict[str, Any]]]:
+    """The payments that were asked for, page by page; the last answer stands for all of them."""
+    found: list[dict[str, Any]] = []
+    query = {"limit": MAX_PAGE if options.all else options.limit}
+    query |= {"state": options.state} if options.state else {}
+    while True:
+        reply = till.ask("GET", f"/v1/payments?{urlencode(query)}", timeout=ANSWER_WITHIN)
+        page = reply.body.get("payments", ())
+        found += page
+        if reply.status >= 300 or not options.all or len(page) < MAX_PAGE:
+            break
+        query["before"] = page[-1]["id"]
+    return Reply(reply.status, {"payments": found} if reply.status < 300 else reply.body), found
+
+
+def _write_csv(found: list[dict[str, Any]]) -> None:
+    writer = csv.writer(sys.stdout)
+    writer.writerow(CSV_FIELDS)
+    for payment in found:
+        poi, reversal, error = payment["poi_transaction"], payment["reversal"], payment["error"]
+        resolved = payment["resolved"] or {}
+        flat = payment | {
+            "poi_transaction": poi["id"] if poi else "",
+            "reversal": reversal["state"] if reversal else "",
+            "error": error["condition"] if error else "",
+            **{f"resolved_{key}": resolved.get(key) for key in ("at", "by", "note")},
+        }
+        writer.writerow("" if flat[field] is None else flat[field] for field in CSV_FIELDS)
+
+
+@_command
+def press(till: Till, options: Options) -> int:
+    """`laned press BUTTON`."""
+    path = f"/v1/buttons/{quote(options.name, safe='')}/press"
+    reply = till.ask("POST", path, {"seconds": options.seconds}, timeout=ANSWER_WITHIN)
+    return _show(options, reply, f"{options.name} is pressed")
+
+
+@_command
+def login(till: Till, options: Options) -> int:
+    """`laned login`."""
+    reply = till.ask("POST", "/v1/session/login", timeout=ANSWER_WITHIN)
+    return _show(options, reply, "logged in")
+
+
+@_command
+def logout(till: Till, options: Options) -> int:
+    """`laned logout [--maintenance]`."""
+    body = {"maintenance": options.maintenance}
+    reply = till.ask("POST", "/v1/session/logout", body, timeout=LOGOUT_WITHIN)
+    return _show(options, reply, "logged out")
+
+
+@_command
+def learn(till: Till, options: Options) -> int:
+    """`laned learn`."""
+    reply = till.ask("POST", "/v1/session/learn", timeout=ANSWER_WITHIN)
+    return _show(options, reply, "for 10 minutes: press Save in the terminal's menu")
+
+
+def _path(payment_id: str, verb: str = "") -> str:
+    path = f"/v1/payments/{quote(payment_id, safe='')}"
+    return f"{path}/{verb}" if verb else path

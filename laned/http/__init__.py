@@ -1,0 +1,5 @@
+"""HTTP servers that one bad peer cannot hurt: hypercorn's protocol on connections of our own.
+
+`serve` has the connections and their limits, `listen` the sockets, `asgi` what our apps have in
+common. What an answer means is the apps' business (`laned.till`, `laned.terminal`).
+"""

@@ -1,0 +1,377 @@
+"""HTTP/1.1 servers on TCP and unix sockets that no peer can knock over or hold up.
+
+hypercorn turns bytes into ASGI and back (`H11Protocol`). The sockets are ours, because in
+hypercorn 0.18 the trio worker's own connection (`TCPServer`)
+
+- lets one connection end the whole process: a half-close that collides with an answer raises
+  `BusyResourceError` through the server's nursery (upstream #203, #106, #228, #361, #376);
+- sends shielded and without a deadline, so one peer that stops reading blocks stop and cancel;
+- does not see a hang-up while bytes after the request wait to be read (#210), keeps a socket whose
+  peer left without a request until the keep-alive timeout, and waits for ever to tell an app that
+  has stopped reading its body;
+- takes up HTTP/2 (prior knowledge or `Upgrade: h2c`) and WebSocket, which cannot be switched off
+  and in which its idle timeout no longer holds;
+- knows neither a limit on connections nor who is at the other end of a unix socket.
+
+The attacks are in tests/serve: they judge a new version of hypercorn.
+"""
+
+import errno
+import ipaddress
+import logging
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from math import inf
+from typing import Any, cast
+
+import h11
+import trio
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import AppWrapper, ConnectionState, TaskGroup
+from msgspec import Struct
+
+from laned.exits import innermost
+from laned.http.asgi import ASGIApp, Message, Scope, ThrottledLog, respond
+from laned.http.listen import Listener
+
+PEER = "laned.peer"
+"""Key in the ASGI scope's `extensions`: the `Peer` at the other end of a unix socket."""
+RECEIVE_BYTES = 16 * 1024
+"""Read from a socket at a time."""
+READ_AHEAD_BYTES = 16 * 1024
+"""Taken in beyond the request that is being answered; more ends the connection."""
+INBOX_MESSAGES = 4
+"""Pieces of a body, each of RECEIVE_BYTES at most, that wait for the app."""
+ACCEPT_BACKOFF_SECONDS = 0.5
+"""Pause when the system has no file descriptor or memory for one more connection."""
+
+HTTP_VERSIONS = frozenset({"1.0", "1.1"})
+OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+PEER_CREDENTIALS = struct.Struct("iII")
+
+_log = logging.getLogger(__name__)
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What one server grants its peers. Times in seconds."""
+
+    max_connections: int = 64
+    """Open connections per listener; further ones wait in the kernel's backlog."""
+    max_header_bytes: int = 16 * 1024
+    """Of an unfinished request head; a finished one can be larger by RECEIVE_BYTES at most."""
+    keep_alive_timeout: float = 5.0
+    """From connecting, or from the last answer, to the end of a request's head."""
+    write_timeout: float = 2.0
+    """For one piece of an answer to be taken; then the connection and its app are cancelled."""
+    linger_timeout: float = 1.0
+    """For the peer to read the last answer and close."""
+    graceful_timeout: float = 1.0
+    """For answers in progress when the server stops; then they are cancelled."""
+
+
+class Peer(Struct, frozen=True):
+    """The process at the other end of a unix socket when it connected (SO_PEERCRED)."""
+
+    pid: int
+    uid: int
+    gid: int
+
+
+async def serve(
+    app: ASGIApp,
+    listeners: Sequence[Listener],
+    *,
+    stop: trio.Event,
+    limits: Limits | None = None,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve `app` on `listeners`, which are closed at the end, until `stop` is set.
+
+    The app sees only scopes of type "http", version 1.0 or 1.1; the scope's `client` is the TCP
+    peer's address, its `extensions["laned.peer"]` a unix peer's `Peer`. At the stop no connection
+    is accepted any more, idle ones are closed, and answers in progress have `graceful_timeout`;
+    an app that streams must end by itself when it sees the same event. No exception of a
+    connection or of the app leaves this function.
+
+    An app whose peer hangs up gets `http.disconnect`; one whose answer is not taken is cancelled.
+    Work that must not be lost is therefore done, or handed to another task, before answering.
+    """
+    server = _Server(app, limits or Limits())
+    async with trio.open_nursery() as connections:
+        async with trio.open_nursery() as acceptors:
+            for listener in listeners:
+                acceptors.start_soon(server.accept, listener, connections)
+            task_status.started()
+            await stop.wait()
+            acceptors.cancel_scope.cancel()
+        await server.stop()
+        connections.cancel_scope.deadline = trio.current_time() + server.limits.graceful_timeout
+
+
+class _Server:
+    """What the connections of one `serve` share."""
+
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self.app = app
+        self.limits = limits
+        self.log = ThrottledLog(_log)
+        self.context = WorkerContext(None)
+        self.config = Config()
+        self.config.accesslog = None
+        self.config.errorlog = None
+        self.config.include_server_header = False
+        self.config.h11_max_incomplete_size = limits.max_header_bytes
+        self._connections: set[_Connection] = set()
+
+    async def accept(self, listener: Listener, connections: trio.Nursery) -> None:
+        slots = trio.Semaphore(self.limits.max_connections)
+        async with listener:
+            while True:
+                if not slots.value:
+                    self.log.warning("full", f"all {self.limits.max_connections} connections taken")
+                await slots.acquire()
+                stream = await self._accept_one(listener)
+                connections.start_soon(self._connection, stream, slots)
+
+    async def _accept_one(self, listener: Listener) -> trio.SocketStream:
+        while True:
+            try:
+                return await listener.accept()
+            except OSError as error:
+                if error.errno not in OUT_OF_RESOURCES:
+                    raise
+                self.log.warning("accept", f"cannot accept connections: {error.strerror}")
+                await trio.sleep(ACCEPT_BACKOFF_SECONDS)
+
+    async def _connection(self, stream: trio.SocketStream, slots: trio.Semaphore) -> None:
+        """Run one connection; whatever goes wrong in it ends it, and nothing else."""
+        connection = _Connection(self, stream)
+        self._connections.add(connection)
+        try:
+            await connection.run()
+        except* Exception as group:
+            self.log.warning("connection", f"connection dropped: {innermost(group)!r}")
+        finally:
+            self._connections.discard(connection)
+            stream.socket.close()
+            slots.release()
+
+    async def stop(self) -> None:
+        await self.context.terminated.set()
+        for connection in self._connections:
+            connection.close_if_idle()
+
+
+class _Connection:
+    """One peer: a socket with deadlines, under hypercorn's protocol, over the app."""
+
+    def __init__(self, server: _Server, stream: trio.SocketStream) -> None:
+        self._server = server
+        self._limits = server.limits
+        self._stream = stream
+        self._scope = trio.CancelScope()  # all of it, the app included
+        self._reading = trio.CancelScope()  # its deadline is the idle timer, then the linger timer
+        self._write_lock = trio.Lock()
+        self._read_ahead = b""
+        self._idle = True
+        self._closing = False
+
+    async def run(self) -> None:
+        client, server, self._peer = _endpoints(self._stream.socket)
+        with self._scope:
+            async with trio.open_nursery() as self._nursery:
+                self._protocol = _Http11(
+                    cast("AppWrapper", self._server.app),  # comes back to spawn_app
+                    self._server.config,
+                    self._server.context,
+                    cast("TaskGroup", self),
+                    ConnectionState({}),
+                    False,
+                    client,
+                    server,
+                    self._send,
+                )
+                self._protocol.can_read = _Resumption(self._watch_for_hang_up)
+                self._set_idle(True)
+                with self._reading:
+                    await self._read()
+                # The app may still be at work, and a peer that only half-closed wants its answer.
+                await self._protocol.handle(Closed())
+                if self._closing:
+                    await self._stream.aclose()
+
+    def close_if_idle(self) -> None:
+        if self._idle:
+            self._reading.cancel()
+
+    async def _read(self) -> None:
+        with suppress(trio.BrokenResourceError):  # reset by the peer
+            while data := await self._receive():
+                # After the last answer, what still comes is thrown away: closing with unread bytes
+                # would reset the connection, and the peer could lose the answer.
+                if not self._closing:
+                    await self._protocol.handle(RawData(data))
+            if not self._closing:
+                await self._protocol.handle(RawData(b""))
+
+    async def _receive(self) -> bytes:
+        if self._read_ahead:
+            data, self._read_ahead = self._read_ahead, b""
+            return data
+        return await self._stream.receive_some(RECEIVE_BYTES)
+
+    async def _watch_for_hang_up(self) -> None:
+        """Stand in for `_read` while the protocol waits for an answer's end to parse on."""
+        with suppress(trio.BrokenResourceError):
+            while data := await self._stream.receive_some(RECEIVE_BYTES):
+                self._read_ahead += data
+                if len(self._read_ahead) > READ_AHEAD_BYTES:
+                    self._scope.cancel()
+        self._reading.cancel()
+
+    async def _send(self, event: Event) -> None:
+        if isinstance(event, RawData):
+            await self._write(event.data)
+        elif isinstance(event, Closed):
+            await self._finish()
+        elif isinstance(event, Updated):
+            self._set_idle(event.idle)
+
+    async def _write(self, data: bytes) -> None:
+        async with self._write_lock:
+            sent = False
+            try:
+                with trio.move_on_after(self._limits.write_timeout):
+                    await self._stream.send_all(data)
+                    sent = True
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                pass
+            finally:
+                if not sent:  # too slow, gone or cancelled: the rest would not make sense any more
+                    self._scope.cancel()
+        # Also the way out of an app that sends on and on to a peer that went away.
+        await trio.lowlevel.checkpoint()
+
+    async def _finish(self) -> None:
+        """The protocol has said its last: let the peer read it, and the app know."""
+        self._closing = True
+        self._reading.deadline = trio.current_time() + self._limits.linger_timeout
+        async with self._write_lock:
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await self._stream.send_eof()
+        await self._protocol.handle(Closed())
+
+    def _set_idle(self, idle: bool) -> None:
+        self._idle = idle
+        seconds = self._limits.keep_alive_timeout if idle else inf
+        self._reading.deadline = trio.current_time() + seconds
+
+    # The two methods of hypercorn's TaskGroup that the protocol calls.
+
+    def spawn(self, func: Callable[..., Awaitable[object]], *args: Any) -> None:
+        self._nursery.start_soon(func, *args)
+
+    async def spawn_app(
+        self, app: ASGIApp, config: Config, scope: Scope, send: Callable[[Message | None], Any]
+    ) -> Callable[[Message], Awaitable[None]]:
+        inbox = _Inbox()
+        self._nursery.start_soon(self._answer, app, scope, inbox, send)
+        return inbox.put
+
+    async def _answer(
+        self, app: ASGIApp, scope: Scope, inbox: "_Inbox", send: Callable[[Message | None], Any]
+    ) -> None:
+        try:
+            if scope["http_version"] not in HTTP_VERSIONS:
+                await respond(send, 505)
+            else:
+                if self._peer is not None:
+                    scope["extensions"][PEER] = self._peer
+                await app(scope, inbox.receive, send)
+        except* Exception as group:
+            self._server.log.warning("app", f"the app failed: {innermost(group)!r}")
+        await send(None)  # a 500 if no answer had begun, the connection's end if one was cut off
+
+
+class _Http11(H11Protocol):
+    """HTTP/1.1 and nothing else: an offer to upgrade may be ignored (RFC 9110 7.8)."""
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """Take up no HTTP/2; its preface reaches `spawn_app` as a request of version 2.0."""
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        """Take up no WebSocket: a handshake that hypercorn refuses is never closed."""
+        headers = [(name, value) for name, value in request.headers if name != b"upgrade"]
+        await super()._create_stream(
+            h11.Request(
+                method=request.method,
+                target=request.target,
+                headers=headers,
+                http_version=request.http_version,
+            )
+        )
+
+
+class _Resumption:
+    """The protocol's `can_read`: awaited when more came than the request being answered."""
+
+    def __init__(self, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        self._meanwhile = meanwhile
+        self._event = trio.Event()
+
+    async def clear(self) -> None:
+        self._event = trio.Event()
+
+    async def set(self) -> None:
+        self._event.set()
+
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
+    async def wait(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._meanwhile)
+            await self._event.wait()
+            nursery.cancel_scope.cancel()
+
+
+class _Inbox:
+    """What the app receives. A piece of the body waits for room; the disconnect never does."""
+
+    def __init__(self) -> None:
+        self._to_app, self._from_peer = trio.open_memory_channel[Message](INBOX_MESSAGES)
+
+    async def put(self, message: Message) -> None:
+        if message["type"] == "http.request":
+            with suppress(trio.ClosedResourceError):  # by a disconnect, while it waited
+                await self._to_app.send(message)
+        else:
+            self._to_app.close()
+
+    async def receive(self) -> Message:
+        try:
+            return await self._from_peer.receive()
+        except trio.EndOfChannel:
+            return {"type": "http.disconnect"}
+
+
+def _endpoints(
+    sock: trio.socket.SocketType,
+) -> tuple[tuple[str, int] | None, tuple[str, int] | None, Peer | None]:
+    """Return the peer's and our own TCP address, or the peer's credentials on a unix socket."""
+    if sock.family == socket.AF_UNIX:
+        raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER_CREDENTIALS.size)
+        return None, None, Peer(*PEER_CREDENTIALS.unpack(raw))
+    return _plain(sock.getpeername()), _plain(sock.getsockname()), None
+
+
+def _plain(address: tuple[str, int]) -> tuple[str, int]:
+    """Return host and port; an IPv4 peer of a dual-stack socket has its IPv4 address."""
+    host = ipaddress.ip_address(address[0])
+    mapped = host.ipv4_mapped if isinstance(host, ipaddress.IPv6Address) else None
+    return str(mapped or host), address[1]

@@ -1,0 +1,67 @@
+"""Whether the terminal is still there while nothing is asked of it.
+
+A TCP connection, closed at once, disturbs no terminal and costs next to nothing. One that cannot be
+made is tried again soon; the second failure is told. Two tries and their time-outs are over within
+a minute. Source: protocol, section Transport.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+import trio
+
+from laned.config.schema import host_port
+from laned.lane import events as ev
+from laned.lane.state import LaneState, Phase
+from laned.runner import Runner
+
+PROBE_EVERY: Final = 20.0  # seconds between two connections while all is well
+PROBE_AGAIN: Final = 5.0  # seconds after one that failed
+LONGEST_PROBE: Final = 10.0  # seconds for one connection at the most
+
+Probe = Callable[[str], Awaitable[bool]]
+"""Whether a connection to an address ("host:port") can be made."""
+
+
+def tcp_probe(connect_timeout: float) -> Probe:
+    """A probe that connects within so many seconds."""
+    return partial(_connects, within=min(connect_timeout, LONGEST_PROBE))
+
+
+async def _connects(address: str, within: float) -> bool:
+    host, port = host_port(address)
+    try:
+        with trio.fail_after(within):
+            stream = await trio.open_tcp_stream(host, port)
+    except (OSError, trio.TooSlowError):
+        return False
+    await trio.aclose_forcefully(stream)
+    return True
+
+
+async def watch(runner: Runner, probe: Probe) -> None:
+    """Probe the terminal as long as the lane is idle with a session; tell when that changes."""
+    async with trio.open_nursery() as nursery:
+        watching = trio.CancelScope()
+        async for address in runner.changes(_idle_at):
+            watching.cancel()
+            watching = trio.CancelScope()
+            if address is not None:
+                nursery.start_soon(_watch, runner, probe, address, watching)
+        watching.cancel()
+
+
+def _idle_at(state: LaneState) -> str | None:
+    return state.terminal.address if state.phase is Phase.READY else None
+
+
+async def _watch(runner: Runner, probe: Probe, address: str, scope: trio.CancelScope) -> None:
+    with scope:
+        failed = False
+        while True:
+            await trio.sleep(PROBE_AGAIN if failed else PROBE_EVERY)
+            reached = await probe(address)
+            if failed:  # gone; or back, perhaps restarted and without the session
+                runner.submit_nowait(ev.TerminalProbed(address, reached))
+            failed = not reached
