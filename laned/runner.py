@@ -20,8 +20,8 @@ from msgspec import Struct
 
 from laned.journal.store import AnyJournal, JournalError
 from laned.lane import events as ev
-from laned.lane.answers import Exchange, event_for
 from laned.lane.effects import Entry, Record, Send
+from laned.lane.exchanges import Exchange, event_for
 from laned.lane.machine import handle
 from laned.lane.payment import Payment
 from laned.lane.state import Phase

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final, NoReturn
 
-from laned.lane.start import Past
+from laned.lane.start import JournalSnapshot
 
 BALLAST: Final = 1024 * 1024  # bytes
 
@@ -105,9 +105,9 @@ class BrokenJournal:
         self._error = error
         self.life = 0
 
-    def past(self) -> Past:
+    def past(self) -> JournalSnapshot:
         """A past that keeps the lane from sending anything (money rule 13)."""
-        return Past(next_service_id=1, journal=self._error.condition)
+        return JournalSnapshot(next_service_id=1, journal=self._error.condition)
 
     def close(self) -> None:
         """Nothing is open."""

@@ -27,7 +27,7 @@ from laned.journal.schema import SCHEMA_VERSION as SCHEMA_VERSION
 from laned.journal.schema import migrate
 from laned.lane import effects as fx
 from laned.lane.payment import Attempt, Order, Payment, PaymentState
-from laned.lane.start import Past
+from laned.lane.start import JournalSnapshot
 
 MAX_PAGE: Final = 1000  # payments in one answer
 MAX_PRUNED: Final = 200  # payments whose details are dropped in one transaction
@@ -155,11 +155,11 @@ class Journal:
 
     # -- Lives
 
-    def past(self) -> Past:
+    def past(self) -> JournalSnapshot:
         """What the lives before left behind."""
         with self._errors("read"):
             row = self._db.execute("SELECT seq, document FROM payments WHERE final = 0").fetchone()
-            return Past(
+            return JournalSnapshot(
                 next_service_id=int(self._get("next_service_id", "1")),
                 surveyed=self._get("surveyed", "1") == "1",
                 journal="ok" if self._get("acknowledged", "1") == "1" else "new",

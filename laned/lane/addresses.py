@@ -12,7 +12,6 @@ from laned.lane.turn import Turn
 
 CANDIDATES = 4  # announced addresses that are kept at a time
 LEARN_FOR = 600.0  # seconds for which a first address may come from anyone
-NO_ADDRESS = "no_address"
 
 
 def configured(state: LaneState) -> str:
@@ -72,7 +71,7 @@ def unproven(state: LaneState) -> bool:
     return state.phase is Phase.LOGGING_IN and elsewhere(state)
 
 
-def after_failure(turn: Turn) -> None:
+def choose_next(turn: Turn) -> None:
     """Choose where the next Login goes: each address in turn, so that none keeps it from another.
 
     A terminal that has moved may still be starting: a candidate stays until another terminal

@@ -1,87 +1,116 @@
-"""What became of a message that was sent, as an event of the lane."""
+"""What is done about the terminal's answer to an attempt (money rules 2 and 3).
 
-from msgspec import Struct
+What an answer is worth says `laned.lane.judging`.
+"""
 
-from laned.lane import events as ev
-from laned.lane.effects import Send
-from laned.nexo.messages import (
-    AdminResponse,
-    Category,
-    LoginResponse,
-    LogoutResponse,
-    Message,
-    PaymentResponse,
-    ReversalResponse,
-    TransactionStatusResponse,
-)
+from laned.lane import asking, attempts, ending, judging, late, session, signature
+from laned.lane.events import AttemptAnswered, AttemptLost, AttemptNotSent
+from laned.lane.judging import AttemptResponse
+from laned.lane.payment import Problem
+from laned.lane.state import Phase, Reason
+from laned.lane.turn import Turn
+from laned.nexo.messages import NO_SESSION, Header
 
-
-class Answered(Struct, frozen=True):
-    """The terminal answered; None: with HTTP 204, there is no nexo response."""
-
-    message: Message | None
+BUSY_FOR = 30.0  # seconds for which a refused attempt is followed by another
+SESSIONS_MISSING = 2  # logins for the sake of one payment
+NOT_SENT = "NotSent"
 
 
-class NotSent(Struct, frozen=True):
-    """No byte of the request left this machine (money rule 3)."""
-
-    reason: str
-
-
-class Lost(Struct, frozen=True):
-    """The terminal may have the request, and no usable answer came."""
-
-    reason: str
+def attempt_answered(turn: Turn, event: AttemptAnswered) -> None:
+    """Take the answer to the request itself."""
+    if event.service_id != turn.attempt.service_id:
+        late.answered(turn, event)
+    elif not turn.pursuit.between_attempts:  # else a second answer to what was refused already
+        turn.pursue(response_expected=False)
+        take(turn, event.header, event.response, event.poi_owner, direct=True)
 
 
-Exchange = Answered | NotSent | Lost
+def take(
+    turn: Turn, header: Header, response: AttemptResponse, poi_owner: str | None, *, direct: bool
+) -> None:
+    """Do what an answer, direct or repeated, is worth."""
+    # After a restart it may have been asked for in light integration, whatever mode is set now.
+    asked_here = turn.pursuit.order is not None and turn.state.config.lane.mode != "light"
+    judgement = judging.judge(
+        turn.payment,
+        turn.attempt,
+        header,
+        response,
+        direct=direct,
+        poi_owner=poi_owner,
+        unasked=not asked_here,
+    )
+    wait = None
+    match judgement:
+        case judging.Final(fields):
+            ending.finish(turn, **fields)
+            return
+        case judging.NeedsSignature(fields):
+            signature.ask(turn, fields)
+            return
+        case judging.Refused(condition, message):
+            refused(turn, condition, message)
+            return
+        case judging.Foreign(problem):
+            asking.note_reached(turn)  # if only by a wrong answer
+            asking.tell_unknown(turn, problem)
+            wait = asking.SLOW_INTERVAL
+        case judging.StillRunning():
+            asking.note_working(turn)
+    if direct:
+        asking.doubt(turn)
+    else:
+        asking.ask_later(turn, wait)
 
 
-def event_for(send: Send, exchange: Exchange) -> ev.Event | None:
-    """The event that tells the lane how an exchange ended; None: nothing depends on it."""
-    header = send.message.header
-    sent_id = header.service_id or ""
-    message = exchange.message if isinstance(exchange, Answered) else None
-    reason = _reason(exchange)
-    match header.category:
-        case Category.PAYMENT | Category.REVERSAL:
-            return _attempt(sent_id, exchange, message, reason)
-        case Category.TRANSACTION_STATUS:
-            if message and isinstance(message.body, TransactionStatusResponse):
-                if message.header.service_id == sent_id:
-                    return ev.StatusAnswered(service_id=sent_id, response=message.body)
-                reason = f"an answer with ServiceID {message.header.service_id}"
-            return ev.StatusFailed(sent_id, reason)
-        case Category.LOGIN:
-            if message and isinstance(message.body, LoginResponse):
-                if message.header.service_id == sent_id:
-                    return ev.LoginAnswered(message.body)
-                reason = f"an answer with ServiceID {message.header.service_id}"
-            return ev.LoginFailed(reason)
-        case Category.ADMIN:
-            done = message is not None and isinstance(message.body, AdminResponse)
-            return ev.UpdateAnswered(message.body if done else None)  # type: ignore[union-attr,arg-type]
-        case Category.LOGOUT:
-            usable = message is not None and isinstance(message.body, LogoutResponse)
-            return ev.LogoutEnded(message.body if usable else None)  # type: ignore[union-attr,arg-type]
-        case _:
-            return None
+def refused(turn: Turn, condition: str, message: str) -> None:
+    """Try again for a while: the terminal turned the attempt away, and nothing was charged."""
+    now = turn.now.monotonic
+    turn.change_attempt(refused=condition)
+    give_up_at = turn.pursuit.give_up_at or now + BUSY_FOR
+    no_session = condition in NO_SESSION
+    missing = turn.pursuit.sessions_missing + no_session
+    turn.change(asking=None, ask_at=None)
+    turn.pursue(give_up_at=give_up_at, abort_at=None)
+    if turn.pursuit.aborting:
+        ending.cancel(turn)
+    elif turn.pursuit.order is None or now >= give_up_at or missing > SESSIONS_MISSING:
+        if no_session:
+            turn.change(logged_in=False)
+        attempts.give_up(turn, Problem(condition, message))
+    else:
+        asking.tell_processing(turn)
+        turn.pursue(sessions_missing=missing)
+        if turn.state.phase is Phase.RELOGIN:
+            return  # the Login that is out decides about the next attempt
+        turn.enter(Phase.RETRYING)
+        if no_session or not session.same_terminal(turn):
+            asking.ask(turn)  # only its answer allows a Login: money rule 5
+        else:
+            turn.pursue(retry_at=now + turn.state.config.terminal.retry_interval)
 
 
-def _attempt(
-    sent_id: str, exchange: Exchange, message: Message | None, reason: str
-) -> ev.AttemptAnswered | ev.AttemptNotSent | ev.AttemptLost:
-    if isinstance(exchange, NotSent):
-        return ev.AttemptNotSent(sent_id, reason)
-    if message is not None and isinstance(message.body, PaymentResponse | ReversalResponse):
-        # whose answer it is, the machine decides by the header
-        return ev.AttemptAnswered(service_id=sent_id, header=message.header, response=message.body)
-    return ev.AttemptLost(sent_id, reason)
+def attempt_not_sent(turn: Turn, event: AttemptNotSent) -> None:
+    """End it: the connection could not be made, so certainly nothing happened (money rule 3).
+
+    The reversal of a payment that nobody has signed for is tried again: no till would ask for it.
+    """
+    if event.service_id != turn.attempt.service_id:
+        return
+    turn.change(logged_in=False)
+    turn.pursue(response_expected=False)
+    if turn.payment.reversing_unsigned:
+        refused(turn, NOT_SENT, event.reason)
+        return
+    attempts.give_up(turn, Problem(NOT_SENT, event.reason))
+    if turn.state.phase is Phase.OFFLINE:
+        session.go_offline(turn, Reason.UNREACHABLE)
 
 
-def _reason(exchange: Exchange) -> str:
-    if isinstance(exchange, NotSent | Lost):
-        return exchange.reason
-    if exchange.message is None:
-        return "an empty answer"
-    return f"a {type(exchange.message.body).__name__} for an answer"
+def attempt_lost(turn: Turn, event: AttemptLost) -> None:
+    """Ask: the answer will not come, and the terminal may have done it."""
+    if event.service_id == turn.attempt.service_id:
+        turn.pursue(response_expected=False)
+        asking.doubt(turn)
+    else:
+        late.lost(turn, event)

@@ -1,4 +1,4 @@
-"""Attempts: asking the terminal for a payment or its reversal (money rule 2).
+"""Attempts: asking the terminal for a payment or its reversal, and to abort (money rules 2, 8).
 
 An attempt is recorded before it is sent. The next one is only ever made after the terminal itself
 refused this one (Busy, NotAllowed, LoggedOut) and that is on disk.
@@ -6,21 +6,22 @@ refused this one (Busy, NotAllowed, LoggedOut) and that is on disk.
 
 from decimal import Decimal
 
-from laned.lane import prompts, status
+from laned.lane import asking, ending, prompts
 from laned.lane.effects import AttemptOpened, PaymentOpened
-from laned.lane.events import PaymentAsked, ReversalAsked
+from laned.lane.events import AttemptSent, PaymentAsked, TimePassed
 from laned.lane.payment import (
     Attempt,
     AttemptIDs,
     Order,
     Payment,
     PaymentState,
-    Reversal,
+    Problem,
     ReversalOrder,
 )
-from laned.lane.state import Phase, Shown, Verdict
+from laned.lane.state import Phase, Pursuit, Shown
 from laned.lane.turn import Turn
 from laned.nexo.messages import (
+    AbortRequest,
     Body,
     Category,
     PaymentRequest,
@@ -32,6 +33,10 @@ from laned.nexo.messages import (
 # How long a PaymentRequest's connection is kept. Whoever holds it knows the outcome first, so it is
 # far longer than any payment; that asking starts much earlier is money rule 3.
 ANSWER_LIMIT = 3600.0
+ABORT_INTERVAL = 5.0  # seconds between two AbortRequests
+ABORTS = 6  # AbortRequests for one payment at the most
+
+# -- A payment begins -----------------------------------------------------------------------------
 
 
 def begin(turn: Turn, event: PaymentAsked) -> None:
@@ -51,43 +56,25 @@ def begin(turn: Turn, event: PaymentAsked) -> None:
         updated_at=turn.utc,
     )
     turn.record(PaymentOpened(payment, order))
-    turn.change(payment=payment, order=order)
+    turn.change(pursuit=Pursuit(payment=payment, order=order))
     if order.confirm == "button":
-        turn.change(phase=Phase.PENDING)
+        turn.enter(Phase.PENDING)
         text = f"{order.amount} {order.currency}"
         timeout = turn.state.config.payment.confirm_timeout
-        turn.change(prompt=prompts.prompt(turn, "payment", text, timeout))
+        prompts.open_prompt(turn, "payment", text, timeout)
     else:
         attempt(turn)
 
 
-def begin_reversal(turn: Turn, event: ReversalAsked) -> None:
-    """Take back an approved payment, the terminal's last (money rule 10)."""
-    payment = event.payment
-    if payment is None or payment.state is not PaymentState.APPROVED:
-        state = payment.state if payment is not None else "not known"
-        turn.refuse("not_reversible", f"payment {event.payment_id} is {state}")
-        return
-    if payment.poi_transaction is None or event.superseded_by is not None:
-        newer = event.superseded_by or "one that the journal does not know"
-        turn.refuse("not_reversible", f"the terminal's last payment is {newer}")
-        return
-    here = turn.state.terminal.serial_number
-    if event.charged_by and here and event.charged_by != here:
-        turn.refuse("not_reversible", f"it was paid at terminal {event.charged_by}, not at {here}")
-        return
-    its_own: list[Verdict] = []
-    others: list[Verdict] = []
-    for verdict in turn.state.verdicts:
-        (its_own if verdict.payment.id == payment.id else others).append(verdict)
-    if any(verdict.post_open for verdict in its_own):
-        turn.refuse("not_reversible", "the answer to its last reversal may still come")
-        return
-    turn.change(verdicts=tuple(others))
-    reversal = Reversal(state="processing", reason=event.reason)
-    turn.change(payment=payment, order=ReversalOrder(event.reason))
-    turn.change_payment(reversal=reversal)
-    attempt(turn)
+def confirmation_due(turn: Turn, _: TimePassed) -> None:
+    """End a pending payment that nobody confirms."""
+    if prompts.expired(turn):
+        prompts.close(turn, answer=False, by="timeout")
+        error = Problem("ConfirmTimeout", "nobody confirmed the payment")
+        ending.finish(turn, state=PaymentState.ABORTED, error=error)
+
+
+# -- An attempt -----------------------------------------------------------------------------------
 
 
 def attempt(turn: Turn, charged: Attempt | None = None) -> None:
@@ -96,7 +83,7 @@ def attempt(turn: Turn, charged: Attempt | None = None) -> None:
     The reversal of what was `charged` goes to the terminal that did it, under the same SaleID and
     POIID, and each try of it goes where the first went, whatever the configuration says now.
     """
-    order, before = turn.state.order, turn.state.attempt
+    order, before = turn.pursuit.order, turn.pursuit.attempt
     assert order is not None
     assert before is None or before.refused is not None
     terminal = turn.state.terminal
@@ -114,29 +101,28 @@ def attempt(turn: Turn, charged: Attempt | None = None) -> None:
     )
     ids = AttemptIDs(new.service_id, new.transaction_id)
     if isinstance(order, ReversalOrder):
-        status.processing(turn)
+        asking.tell_processing(turn)
         request: Body = _reversal_request(turn, order, new)
     else:
         turn.change_payment(state=PaymentState.PROCESSING, attempts=(*turn.payment.attempts, ids))
         request = _payment_request(turn, order, new)
     turn.record(AttemptOpened(turn.payment.id, new))
-    turn.change(
-        phase=Phase.PAYING,
+    turn.enter(Phase.PAYING)
+    turn.change(asking=None, shown=Shown(()))  # what it showed before is about something else
+    turn.pursue(
         attempt=new,
         sent=False,
-        post_open=True,
-        running=True,
-        asking=None,
+        response_expected=True,
+        terminal_working=True,
         ask_for_last=False,
-        watched=turn.state.config.lane.mode != "light",  # which posts nothing
-        shown=Shown(()),  # what it showed before is about something else
+        callbacks_trusted=turn.state.config.lane.mode != "light",  # which posts nothing
         not_found_at=None,
         abort_at=None,
         retry_at=None,
-        answer_by=turn.now.monotonic + turn.state.config.terminal.response_timeout,
+        answer_by=turn.now.monotonic + config.response_timeout,
     )
     turn.send(new.category, request, timeout=ANSWER_LIMIT, service_id=new.service_id, attempt=new)
-    turn.heard()
+    turn.postpone_inquiry()
 
 
 def _payment_request(turn: Turn, order: Order, attempt: Attempt) -> PaymentRequest:
@@ -160,3 +146,86 @@ def _reversal_request(turn: Turn, order: ReversalOrder, attempt: Attempt) -> Rev
         sale_id=attempt.sale_id,
         poi_id=attempt.poi_id,
     )
+
+
+def attempt_sent(turn: Turn, event: AttemptSent) -> None:
+    """Note that the request has left: from now on an AbortRequest can name it."""
+    if event.service_id == turn.attempt.service_id:
+        turn.pursue(sent=True)
+        if turn.pursuit.aborting:
+            _send_abort(turn)
+
+
+def give_up(turn: Turn, error: Problem) -> None:
+    """End what certainly did not happen, so that it may be asked for anew.
+
+    A payment whose signature was declined is not approved because the terminal was too busy or
+    away: its reversal is tried until the terminal or a person decides (money rule 9).
+    """
+    if not turn.payment.reversing_unsigned:
+        ending.fail(turn, error)
+        return
+    if not turn.pursuit.between_attempts:
+        turn.change_attempt(refused=error.condition)
+    asking.tell_unknown(turn, error)
+    turn.change(asking=None, ask_at=None)
+    turn.pursue(retry_at=None, give_up_at=None, sessions_missing=0)
+    if turn.state.phase is not Phase.RELOGIN:  # else the Login that is out decides
+        turn.enter(Phase.RETRYING)
+        turn.pursue(retry_at=turn.now.monotonic + asking.SLOW_INTERVAL)
+
+
+# -- Abort: a wish, of which only the payment's own answer tells what became ----------------------
+
+
+def request_abort(turn: Turn) -> None:
+    """Note the wish to abort, and tell the terminal once it has the request (money rule 8)."""
+    if turn.payment.abort_requested:
+        return
+    turn.change_payment(abort_requested=True)
+    turn.pursue(aborts_left=ABORTS)
+    if turn.pursuit.between_attempts:
+        ending.cancel(turn)
+    elif turn.pursuit.sent and turn.pursuit.terminal_working:
+        _send_abort(turn)
+
+
+def abort_if_wanted(turn: Turn) -> None:
+    """Send the AbortRequests again that stopped while the terminal was silent."""
+    pursuit = turn.pursuit
+    if pursuit.aborting and pursuit.aborts_left and not pursuit.abort_at:
+        _send_abort(turn)
+
+
+def _send_abort(turn: Turn) -> None:
+    """Send an AbortRequest that names the attempt; again until the payment answers."""
+    attempt = turn.attempt
+    request = AbortRequest(reference=asking.reference_to(attempt), reason="MerchantAbort")
+    timeout = turn.state.config.terminal.status_timeout
+    turn.send(Category.ABORT, request, timeout=timeout, attempt=attempt)
+    left = turn.pursuit.aborts_left - 1
+    again = turn.now.monotonic + ABORT_INTERVAL if left > 0 else None
+    turn.pursue(aborts_left=left, abort_at=again)
+
+
+# -- What falls due -------------------------------------------------------------------------------
+
+
+def due(turn: Turn, _: TimePassed) -> None:
+    """A prompt runs out, an abort is sent again, the terminal is asked, the next attempt made."""
+    now = turn.now.monotonic
+    if prompts.expired(turn):
+        prompts.close(turn, answer=False, by="timeout")
+    if _due(turn.pursuit.abort_at, now):
+        if turn.state.prompt is None:
+            _send_abort(turn)
+        else:  # an open InputRequest must be answered, not aborted: look again when it is
+            turn.pursue(abort_at=now + ABORT_INTERVAL)
+    if _due(turn.state.ask_at, now):
+        asking.ask(turn)
+    if _due(turn.pursuit.retry_at, now):
+        attempt(turn)
+
+
+def _due(at: float | None, now: float) -> bool:
+    return at is not None and now >= at

@@ -32,7 +32,7 @@ def meaning(state: LaneState, name: str) -> Meaning | None:
             return {CONFIRM: Meaning.START, ABORT: Meaning.CANCEL}.get(name)
         case Phase.RETRYING if name == ABORT:
             return Meaning.CANCEL
-        case Phase.RELOGIN if name == ABORT and between_attempts(state):
+        case Phase.RELOGIN if name == ABORT and _between_attempts(state):
             return Meaning.CANCEL
         case Phase.PAYING | Phase.DOUBT if name == ABORT:
             return Meaning.ABORT if _can_ask_to_abort(state) else None
@@ -52,18 +52,17 @@ def _can_ask_to_abort(state: LaneState) -> bool:
     return payment is not None and not state.unknown and not payment.abort_requested
 
 
-def between_attempts(state: LaneState) -> bool:
-    """Whether the terminal itself refused the newest attempt, and no other one is out."""
-    return state.attempt is not None and state.attempt.refused is not None
+def _between_attempts(state: LaneState) -> bool:
+    return state.pursuit is not None and state.pursuit.between_attempts
 
 
-def remeant(before: LaneState, after: LaneState, now: float) -> dict[str, float]:
+def meaning_changes(before: LaneState, after: LaneState, now: float) -> dict[str, float]:
     """When each button's meaning changed last, in monotonic seconds. A new question is a change."""
     asked = before.prompt is not after.prompt
     changed = {
         name: now for name in NAMES if asked or meaning(before, name) is not meaning(after, name)
     }
-    return before.meant_since | changed if changed else before.meant_since
+    return before.meaning_changed_at | changed if changed else before.meaning_changed_at
 
 
 def lit(state: LaneState) -> frozenset[str]:

@@ -40,7 +40,7 @@ class Event(Struct, frozen=True):
     """The base of all events."""
 
 
-# -- The till asks ----------------------------------------------------------------------------
+# -- The till asks --------------------------------------------------------------------------------
 
 
 class PaymentAsked(Event, frozen=True):
@@ -114,7 +114,7 @@ class UpdateAsked(Event, frozen=True):
     """A person wants the terminal to look for updates."""
 
 
-# -- Buttons ----------------------------------------------------------------------------------
+# -- Buttons --------------------------------------------------------------------------------------
 
 
 class ButtonPressed(Event, frozen=True):
@@ -133,7 +133,7 @@ class ButtonReleased(Event, frozen=True):
     name: str
 
 
-# -- The terminal answers (or not) --------------------------------------------------------------
+# -- The terminal answers (or not) ----------------------------------------------------------------
 
 
 class LoginAnswered(Event, frozen=True):
@@ -212,7 +212,7 @@ class StatusFailed(Event, frozen=True):
     reason: str
 
 
-# -- The terminal posts -------------------------------------------------------------------------
+# -- The terminal posts ---------------------------------------------------------------------------
 
 
 class DisplayShown(Event, frozen=True):
@@ -259,7 +259,7 @@ class AddressAnnounced(Event, frozen=True):
     admitted: bool
 
 
-# -- The box itself -----------------------------------------------------------------------------
+# -- The box itself -------------------------------------------------------------------------------
 
 
 class TimePassed(Event, frozen=True):

@@ -4,10 +4,9 @@ The terminal's events only make the lane ask whether the session stands (money r
 protocol, sections Session and "What the terminal posts to us"; contract, section Session.
 """
 
-from laned.lane import addresses, maintenance, replies, session
+from laned.lane import addresses, late, maintenance, session
 from laned.lane.events import (
     AddressAnnounced,
-    ConfigChanged,
     StatusAnswered,
     StatusFailed,
     TerminalNotified,
@@ -16,28 +15,28 @@ from laned.lane.events import (
     UpdateAnswered,
     UpdateAsked,
 )
-from laned.lane.state import MAINTENANCE, Phase
+from laned.lane.state import Phase, Reason
 from laned.lane.turn import Turn
 from laned.nexo.messages import NO_SESSION, AdminRequest, Category, TransactionStatusRequest
 
-# -- Maintenance, and what the terminal says of itself ------------------------------------------
+# -- Maintenance, and what the terminal says of itself --------------------------------------------
 
 
 def ready_due(turn: Turn, _: TimePassed | None = None) -> None:
     """Perhaps it is time for maintenance."""
     if maintenance.due(turn):
         session.log_out_for_maintenance(turn)
-    elif turn.state.upkeep_at is not None and turn.now.monotonic >= turn.state.upkeep_at:
+    elif turn.state.maintenance_at is not None and turn.now.monotonic >= turn.state.maintenance_at:
         maintenance.look_again(turn)
 
 
 def logged_out_due(turn: Turn, _: TimePassed | None = None) -> None:
     """Perhaps the maintenance is over."""
-    if turn.state.reason != MAINTENANCE:
+    if turn.state.reason is not Reason.MAINTENANCE:
         return
     if maintenance.is_over(turn):
         session.log_in(turn)
-    elif turn.state.upkeep_at is not None and turn.now.monotonic >= turn.state.upkeep_at:
+    elif turn.state.maintenance_at is not None and turn.now.monotonic >= turn.state.maintenance_at:
         maintenance.look_again(turn)
 
 
@@ -55,8 +54,7 @@ def notified_ready(turn: Turn, event: TerminalNotified) -> None:
 def notified_offline(turn: Turn, event: TerminalNotified) -> None:
     """The terminal says something although there is no session: it lives, or goes away."""
     if event.event == "BeginMaintenance":
-        turn.change(reason=MAINTENANCE)
-        session.stay_out(turn)
+        session.stay_out(turn, Reason.MAINTENANCE)
     elif event.event in ("Initialised", "EndMaintenance") and turn.state.login_at is not None:
         turn.change(login_backoff=0.0, login_at=turn.now.monotonic)
     else:
@@ -65,7 +63,7 @@ def notified_offline(turn: Turn, event: TerminalNotified) -> None:
 
 def notified_logged_out(turn: Turn, event: TerminalNotified) -> None:
     """The terminal says how its maintenance goes."""
-    if event.event == "EndMaintenance" and turn.state.reason == MAINTENANCE:
+    if event.event == "EndMaintenance" and turn.state.reason is Reason.MAINTENANCE:
         maintenance.change(turn, over=True)
         logged_out_due(turn)
 
@@ -79,11 +77,11 @@ def notified_anytime(turn: Turn, event: TerminalNotified) -> None:
 
 def notified_logging_out(turn: Turn, event: TerminalNotified) -> None:
     """The maintenance may be over before the Logout's answer has come."""
-    if event.event == "EndMaintenance" and turn.state.reason == MAINTENANCE:
+    if event.event == "EndMaintenance" and turn.state.reason is Reason.MAINTENANCE:
         maintenance.change(turn, over=True)
 
 
-# -- Is the session still there? ----------------------------------------------------------------
+# -- Whether the session still stands -------------------------------------------------------------
 
 
 def check(turn: Turn) -> None:
@@ -95,8 +93,8 @@ def check(turn: Turn) -> None:
 
 
 def checked(turn: Turn, event: StatusAnswered) -> None:
-    """The session stands, or there is none any more."""
-    replies.late_repeat(turn, event)
+    """Log in again where the terminal says that there is no session any more."""
+    late.repeated(turn, event)
     if event.service_id == turn.state.asking:
         turn.change(asking=None)
         if event.response.response.error_condition in NO_SESSION:
@@ -104,9 +102,9 @@ def checked(turn: Turn, event: StatusAnswered) -> None:
 
 
 def check_failed(turn: Turn, event: StatusFailed) -> None:
-    """The terminal does not answer any more."""
+    """Go offline: the terminal does not answer any more."""
     if event.service_id == turn.state.asking:
-        session.go_offline(turn, session.UNREACHABLE)
+        session.go_offline(turn, Reason.UNREACHABLE)
 
 
 def probed(turn: Turn, event: TerminalProbed) -> None:
@@ -116,10 +114,10 @@ def probed(turn: Turn, event: TerminalProbed) -> None:
     if event.reached:
         check(turn)
     else:
-        session.go_offline(turn, session.UNREACHABLE)
+        session.go_offline(turn, Reason.UNREACHABLE)
 
 
-# -- Another address ----------------------------------------------------------------------------
+# -- Another address ------------------------------------------------------------------------------
 
 
 def announced_ready(turn: Turn, event: AddressAnnounced) -> None:
@@ -137,18 +135,18 @@ def announced_offline(turn: Turn, event: AddressAnnounced) -> None:
     if not addresses.note(turn, event):
         return
     reason = turn.state.reason
-    if not turn.state.terminal.address or reason == session.OTHER_TERMINAL:
+    if not turn.state.terminal.address or reason is Reason.OTHER_TERMINAL:
         turn.change(login_to=event.address, login_at=turn.now.monotonic)
-    elif reason == session.UNREACHABLE:
+    elif reason is Reason.UNREACHABLE:
         turn.change(login_backoff=0.0, login_at=turn.now.monotonic)
 
 
 def announced_survey(turn: Turn, event: AddressAnnounced) -> None:
     """A new journal knows no serial number: only an address that may be the first is taken."""
-    away = not turn.state.terminal.address or turn.state.reason == session.UNREACHABLE
+    away = not turn.state.terminal.address or turn.state.reason is Reason.UNREACHABLE
     if away and addresses.may_be_first(turn, event) and addresses.note(turn, event):
         turn.change(login_to=event.address)
-        turn.change(ask_at=turn.now.monotonic, asking=None, reason="")
+        turn.change(ask_at=turn.now.monotonic, asking=None, reason=Reason.NONE, condition="")
 
 
 def announced(turn: Turn, event: AddressAnnounced) -> None:
@@ -156,30 +154,25 @@ def announced(turn: Turn, event: AddressAnnounced) -> None:
     addresses.note(turn, event)
 
 
-# -- Updates, another configuration -------------------------------------------------------------
+# -- Updates --------------------------------------------------------------------------------------
 
 
 def ask_for_update(turn: Turn, _: UpdateAsked) -> None:
     """Have the terminal look for updates."""
     timeout = turn.state.config.terminal.status_timeout
     turn.send(Category.ADMIN, AdminRequest(), timeout=timeout)
-    turn.change(phase=Phase.UPDATING, asking=None, updated="")
+    turn.enter(Phase.UPDATING)
+    turn.change(asking=None, updated="")
 
 
 def update_answered(turn: Turn, event: UpdateAnswered) -> None:
     """The terminal looks for updates, or said why not."""
     answer = event.response.response if event.response is not None else None
     condition = None if answer is None or answer.success else answer.error_condition or "refused"
-    turn.change(updated=session.UNREACHABLE if answer is None else condition or "")
+    turn.change(updated=Reason.UNREACHABLE if answer is None else condition or "")
     if turn.state.stopping:
         session.leave(turn)
     elif condition in NO_SESSION:
         session.log_in(turn)
     else:
         session.ready(turn)
-
-
-def reconfigured(turn: Turn, event: ConfigChanged) -> None:
-    """Go on with another configuration."""
-    turn.change(config=event.config)
-    maintenance.look_again(turn)

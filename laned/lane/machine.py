@@ -37,22 +37,24 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from laned.lane import (
-    abort,
     addresses,
+    answers,
     attempts,
+    box,
+    controls,
+    doubt,
     idle,
-    notes,
+    late,
+    posts,
     prompts,
-    recovery,
-    replies,
+    reversals,
     session,
     signature,
+    stopping,
     survey,
-    timers,
-    wishes,
 )
 from laned.lane import events as ev
-from laned.lane.buttons import remeant
+from laned.lane.buttons import meaning_changes
 from laned.lane.state import LaneState, Phase
 from laned.lane.turn import Step, Turn
 
@@ -61,14 +63,16 @@ Action = Callable[[Turn, Any], None]
 OFFLINE, LOGGING_IN, READY = Phase.OFFLINE, Phase.LOGGING_IN, Phase.READY
 LOGGING_OUT, LOGGED_OUT, PENDING = Phase.LOGGING_OUT, Phase.LOGGED_OUT, Phase.PENDING
 PAYING, RETRYING, DOUBT = Phase.PAYING, Phase.RETRYING, Phase.DOUBT
-RELOGIN, SIGNING, UPDATING = Phase.RELOGIN, Phase.SIGNING, Phase.UPDATING
+RELOGIN, SIGNING, SIGNING_RELOGIN = Phase.RELOGIN, Phase.SIGNING, Phase.SIGNING_RELOGIN
+UPDATING = Phase.UPDATING
 SURVEY, BROKEN, STOPPED = Phase.SURVEY, Phase.BROKEN, Phase.STOPPED
 
 WITHOUT_SESSION = (OFFLINE, LOGGING_IN, LOGGING_OUT, LOGGED_OUT, SURVEY)
 IDLE = (*WITHOUT_SESSION, READY, UPDATING, BROKEN)
 WITHOUT_QUESTION = (OFFLINE, LOGGING_IN, LOGGING_OUT, LOGGED_OUT, UPDATING, BROKEN)
 ATTEMPTED = (PAYING, RETRYING, DOUBT, RELOGIN)
-UNFINISHED = (PENDING, *ATTEMPTED, SIGNING)
+TO_BE_SIGNED = (SIGNING, SIGNING_RELOGIN)
+UNFINISHED = (PENDING, *ATTEMPTED, *TO_BE_SIGNED)
 
 
 class Ignore:
@@ -104,7 +108,7 @@ def _row(cells: Mapping[Phase | tuple[Phase, ...], Action]) -> dict[Phase, Actio
     return row
 
 
-# -- The table ----------------------------------------------------------------------------------
+# -- The table ------------------------------------------------------------------------------------
 
 _gone = Ignore("the daemon is stopping; the next start asks the terminal")
 _only_told = Ignore("told to the till, decides nothing")
@@ -128,30 +132,30 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
             READY: attempts.begin,
             UPDATING: _updating,
             WITHOUT_SESSION: _no_session,
-            UNFINISHED: wishes.refuse_payment,
+            UNFINISHED: controls.refuse_payment,
             BROKEN: _broken,
             STOPPED: _ended,
         }
     ),
-    ev.AbortAsked: _row({UNFINISHED: wishes.abort_asked, (*IDLE, STOPPED): _not_running}),
+    ev.AbortAsked: _row({UNFINISHED: controls.abort_asked, (*IDLE, STOPPED): _not_running}),
     ev.ConfirmAsked: _row(
-        {PENDING: wishes.confirm_asked, (*IDLE, *ATTEMPTED, SIGNING, STOPPED): _no_pending}
+        {PENDING: controls.confirm_asked, (*IDLE, *ATTEMPTED, *TO_BE_SIGNED, STOPPED): _no_pending}
     ),
-    ev.PromptAnswered: _row({UNFINISHED: wishes.prompt_answered, (*IDLE, STOPPED): _no_prompt}),
+    ev.PromptAnswered: _row({UNFINISHED: controls.prompt_answered, (*IDLE, STOPPED): _no_prompt}),
     ev.ReversalAsked: _row(
         {
-            READY: attempts.begin_reversal,
+            READY: reversals.begin,
             UPDATING: _updating,
             WITHOUT_SESSION: _no_session,
-            UNFINISHED: wishes.refuse_payment,
+            UNFINISHED: controls.refuse_payment,
             BROKEN: _broken,
             STOPPED: _ended,
         }
     ),
     ev.ResolveAsked: _row(
         {
-            ATTEMPTED: recovery.resolve_asked,
-            (*IDLE, PENDING, SIGNING, STOPPED): _not_unknown,
+            ATTEMPTED: late.resolve_asked,
+            (*IDLE, PENDING, *TO_BE_SIGNED, STOPPED): _not_unknown,
         }
     ),
     ev.LoginAsked: _row(
@@ -196,14 +200,15 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
             STOPPED: _ended,
         }
     ),
-    ev.ButtonPressed: _row({UNFINISHED: wishes.button_pressed, (*IDLE, STOPPED): _no_payment}),
+    ev.ButtonPressed: _row({UNFINISHED: controls.button_pressed, (*IDLE, STOPPED): _no_payment}),
     ev.ButtonReleased: _row({tuple(Phase): Ignore("only a press means something")}),
     # what the terminal answers
     ev.LoginAnswered: _row(
         {
             LOGGING_IN: session.logged_in,
-            RELOGIN: recovery.logged_in_again,
-            SIGNING: signature.logged_in,
+            RELOGIN: doubt.logged_in_again,
+            SIGNING_RELOGIN: signature.logged_in,
+            SIGNING: _not_out,
             (OFFLINE, READY, LOGGING_OUT, LOGGED_OUT, UPDATING, SURVEY, BROKEN): _not_out,
             (PENDING, PAYING, RETRYING, DOUBT): _not_out,
             STOPPED: _gone,
@@ -212,8 +217,9 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ev.LoginFailed: _row(
         {
             LOGGING_IN: session.login_failed,
-            RELOGIN: recovery.login_failed,
-            SIGNING: signature.login_failed,
+            RELOGIN: doubt.login_failed,
+            SIGNING_RELOGIN: signature.login_failed,
+            SIGNING: _not_out,
             (OFFLINE, READY, LOGGING_OUT, LOGGED_OUT, UPDATING, SURVEY, BROKEN): _not_out,
             (PENDING, PAYING, RETRYING, DOUBT): _not_out,
             STOPPED: _gone,
@@ -236,80 +242,80 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ),
     ev.AttemptSent: _row(
         {
-            ATTEMPTED: abort.attempt_sent,
-            SIGNING: _answered,
+            ATTEMPTED: attempts.attempt_sent,
+            TO_BE_SIGNED: _answered,
             (*IDLE, PENDING): _no_payment,
             STOPPED: _gone,
         }
     ),
     ev.AttemptAnswered: _row(
         {
-            (PAYING, DOUBT, RELOGIN): replies.attempt_answered,
-            RETRYING: replies.attempt_answered,
-            (OFFLINE, LOGGING_IN, READY, LOGGING_OUT): replies.late_answer,
-            (LOGGED_OUT, UPDATING, PENDING, SIGNING): replies.late_answer,
+            (PAYING, DOUBT, RELOGIN): answers.attempt_answered,
+            RETRYING: answers.attempt_answered,
+            (OFFLINE, LOGGING_IN, READY, LOGGING_OUT): late.answered,
+            (LOGGED_OUT, UPDATING, PENDING, *TO_BE_SIGNED): late.answered,
             (SURVEY, BROKEN): _not_out,
             STOPPED: _gone,
         }
     ),
     ev.AttemptNotSent: _row(
         {
-            (PAYING, DOUBT, RELOGIN): replies.attempt_not_sent,
+            (PAYING, DOUBT, RELOGIN): answers.attempt_not_sent,
             RETRYING: Ignore("the terminal refused this attempt: it was sent"),
-            SIGNING: _answered,
+            TO_BE_SIGNED: _answered,
             (*IDLE, PENDING): _no_payment,
             STOPPED: _gone,
         }
     ),
     ev.AttemptLost: _row(
         {
-            (PAYING, DOUBT, RELOGIN): replies.attempt_lost,
-            RETRYING: replies.late_loss,
-            SIGNING: replies.late_loss,
-            (*IDLE, PENDING): replies.late_loss,
+            (PAYING, DOUBT, RELOGIN): answers.attempt_lost,
+            RETRYING: late.lost,
+            TO_BE_SIGNED: late.lost,
+            (*IDLE, PENDING): late.lost,
             STOPPED: _gone,
         }
     ),
     ev.StatusAnswered: _row(
         {
-            ATTEMPTED: recovery.status_answered,
+            ATTEMPTED: doubt.status_answered,
             READY: idle.checked,
             SURVEY: survey.answered,
-            SIGNING: replies.late_repeat,
-            (*WITHOUT_QUESTION, PENDING): replies.late_repeat,
+            TO_BE_SIGNED: late.repeated,
+            (*WITHOUT_QUESTION, PENDING): late.repeated,
             STOPPED: _gone,
         }
     ),
     ev.StatusFailed: _row(
         {
-            (PAYING, RETRYING, DOUBT): recovery.status_failed,
+            (PAYING, RETRYING, DOUBT): doubt.status_failed,
             RELOGIN: Ignore("no question is out while a Login is"),
             READY: idle.check_failed,
             SURVEY: survey.failed,
-            SIGNING: _answered,
+            TO_BE_SIGNED: _answered,
             (*WITHOUT_QUESTION, PENDING): _no_payment,
             STOPPED: _gone,
         }
     ),
     # what the terminal posts
-    ev.DisplayShown: _row({tuple(Phase): notes.display_shown}),
+    ev.DisplayShown: _row({tuple(Phase): posts.display_shown}),
     ev.Printed: _row(
         {
-            (PAYING, DOUBT): notes.printed,
+            (PAYING, DOUBT): posts.printed,
             (RETRYING, RELOGIN): _only_told,
-            (*IDLE, PENDING, SIGNING, STOPPED): _only_told,
+            (*IDLE, PENDING, *TO_BE_SIGNED, STOPPED): _only_told,
         }
     ),
     ev.InputAsked: _row(
         {
             ATTEMPTED: prompts.input_asked,
-            (*IDLE, PENDING, SIGNING, STOPPED): prompts.answer_false,
+            (*IDLE, PENDING, *TO_BE_SIGNED, STOPPED): prompts.answer_false,
         }
     ),
     ev.InputWithdrawn: _row(
         {
             ATTEMPTED: prompts.input_withdrawn,
-            SIGNING: Ignore("the terminal has asked nothing"),
+            TO_BE_SIGNED: Ignore("the terminal has asked nothing"),
             (*IDLE, PENDING, STOPPED): _no_payment,
         }
     ),
@@ -319,8 +325,8 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
             OFFLINE: idle.notified_offline,
             LOGGED_OUT: idle.notified_logged_out,
             LOGGING_OUT: idle.notified_logging_out,
-            (LOGGING_IN, UPDATING, PENDING, SIGNING): idle.notified_anytime,
-            ATTEMPTED: notes.notified,
+            (LOGGING_IN, UPDATING, PENDING, *TO_BE_SIGNED): idle.notified_anytime,
+            ATTEMPTED: posts.notified,
             (SURVEY, BROKEN, STOPPED): _only_told,
         }
     ),
@@ -341,9 +347,9 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
             READY: idle.ready_due,
             LOGGING_OUT: session.logout_due,
             LOGGED_OUT: idle.logged_out_due,
-            PENDING: timers.confirmation_due,
-            ATTEMPTED: timers.payment_due,
-            SIGNING: signature.due,
+            PENDING: attempts.confirmation_due,
+            ATTEMPTED: attempts.due,
+            TO_BE_SIGNED: signature.due,
             SURVEY: survey.due,
             (LOGGING_IN, UPDATING): Ignore("nothing is waited for but an answer"),
             BROKEN: Ignore("only a restart mends it"),
@@ -359,23 +365,23 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
             STOPPED: _gone,
         }
     ),
-    ev.ConfigChanged: _row({tuple(Phase): idle.reconfigured}),
-    ev.JournalReported: _row({tuple(Phase): notes.journal}),
+    ev.ConfigChanged: _row({tuple(Phase): box.reconfigured}),
+    ev.JournalReported: _row({tuple(Phase): box.journal_reported}),
     ev.JournalAcknowledged: _row(
         {
-            (*WITHOUT_SESSION, READY, UPDATING, *UNFINISHED): notes.acknowledged,
+            (*WITHOUT_SESSION, READY, UPDATING, *UNFINISHED): box.acknowledged,
             BROKEN: _broken,
             STOPPED: _ended,
         }
     ),
-    ev.HardwareReported: _row({tuple(Phase): notes.hardware}),
+    ev.HardwareReported: _row({tuple(Phase): box.hardware_reported}),
     ev.StopAsked: _row(
         {
             (OFFLINE, READY, LOGGED_OUT, SURVEY, BROKEN): session.leave,
-            (LOGGING_IN, LOGGING_OUT, UPDATING): session.leave_soon,
-            PENDING: notes.stop_pending,
-            RETRYING: notes.stop_retrying,
-            (PAYING, DOUBT, RELOGIN, SIGNING): session.leave_to_the_terminal,
+            (LOGGING_IN, LOGGING_OUT, UPDATING): stopping.leave_soon,
+            PENDING: stopping.end_pending,
+            RETRYING: stopping.end_retrying,
+            (PAYING, DOUBT, RELOGIN, *TO_BE_SIGNED): stopping.leave_to_the_terminal,
             STOPPED: Ignore("stopped already"),
         }
     ),
@@ -390,7 +396,7 @@ def handle(state: LaneState, event: ev.Event, now: ev.Moment) -> Step:
         return Step(state=state, refusal=turn.refusal)
     if turn.state.session is not state.session:
         turn.change(since=turn.utc)
-    meant_since = remeant(state, turn.state, now.monotonic)
-    if meant_since is not state.meant_since:
-        turn.change(meant_since=meant_since)
+    changed_at = meaning_changes(state, turn.state, now.monotonic)
+    if changed_at is not state.meaning_changed_at:
+        turn.change(meaning_changed_at=changed_at)
     return Step(state=turn.state, effects=tuple(turn.effects))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import msgspec
 
-from laned.lane.state import MAINTENANCE, Phase
+from laned.lane.state import Phase, Reason
 from laned.lane.turn import Turn
 
 IDLE_BEFORE = 600.0  # seconds without a payment before the terminal's own wish is granted
@@ -44,7 +44,7 @@ def wish(turn: Turn, *, urgent: bool = False) -> None:
 
     `urgent`: as soon as nothing is unfinished.
     """
-    change(turn, wanted=True, urgent=urgent or turn.state.upkeep.urgent)
+    change(turn, wanted=True, urgent=urgent or turn.state.maintenance.urgent)
     look_again(turn)
 
 
@@ -55,22 +55,22 @@ def began(turn: Turn) -> None:
 
 def change(turn: Turn, **changes: object) -> None:
     """Replace fields of what is known of the maintenance."""
-    turn.change(upkeep=msgspec.structs.replace(turn.state.upkeep, **changes))
+    turn.change(maintenance=msgspec.structs.replace(turn.state.maintenance, **changes))
 
 
 def due(turn: Turn) -> bool:
     """Whether an idle lane is to log out for maintenance now."""
     state, now = turn.state, turn.now
-    upkeep, times = state.upkeep, state.config.maintenance.times
+    known, times = state.maintenance, state.config.maintenance.times
     # the very sums that `look_again` waits for: differences of floats can be a little less
-    idle_enough = now.monotonic >= state.idle_since + upkeep.idle_before
-    if upkeep.wanted and (upkeep.urgent or idle_enough):
+    idle_enough = now.monotonic >= state.idle_since + known.idle_before
+    if known.wanted and (known.urgent or idle_enough):
         return True
     if times is None:
         return False
-    last = upkeep.began_at
+    last = known.began_at
     if not now.synchronised:
-        return now.monotonic - (upkeep.born_at if last is None else last) >= WITHOUT_CLOCK
+        return now.monotonic - (known.born_at if last is None else last) >= WITHOUT_CLOCK
     since = (now.wall - window(now.wall, times)[0]).total_seconds()
     return since >= 0 and (last is None or now.monotonic - last > since)
 
@@ -78,9 +78,9 @@ def due(turn: Turn) -> bool:
 def is_over(turn: Turn) -> bool:
     """Whether a lane that is logged out for maintenance may log in again."""
     state, now = turn.state, turn.now
-    assert state.upkeep.began_at is not None
-    long_enough = now.monotonic >= state.upkeep.began_at + AT_LEAST
-    return not _in_window(turn) and (state.upkeep.over or long_enough)
+    assert state.maintenance.began_at is not None
+    long_enough = now.monotonic >= state.maintenance.began_at + AT_LEAST
+    return not _in_window(turn) and (state.maintenance.over or long_enough)
 
 
 def _in_window(turn: Turn) -> bool:
@@ -92,14 +92,14 @@ def look_again(turn: Turn) -> None:
     """Say when maintenance may be due (READY) or over (LOGGED_OUT) at the earliest."""
     state, now = turn.state, turn.now.monotonic
     looks = []
-    if state.phase is Phase.LOGGED_OUT and state.reason == MAINTENANCE:
-        assert state.upkeep.began_at is not None
-        looks = [state.upkeep.began_at + AT_LEAST, *_next_of_window(turn)]
+    if state.phase is Phase.LOGGED_OUT and state.reason is Reason.MAINTENANCE:
+        assert state.maintenance.began_at is not None
+        looks = [state.maintenance.began_at + AT_LEAST, *_next_of_window(turn)]
     elif state.phase is Phase.READY:
         looks = _next_of_window(turn)
-        if state.upkeep.wanted:
-            looks.append(state.idle_since + state.upkeep.idle_before)
-    turn.change(upkeep_at=min((look for look in looks if look > now), default=None))
+        if state.maintenance.wanted:
+            looks.append(state.idle_since + state.maintenance.idle_before)
+    turn.change(maintenance_at=min((look for look in looks if look > now), default=None))
 
 
 def _next_of_window(turn: Turn) -> list[float]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from laned.nexo.messages import AmountsResp, CardData, Category, Receipt, ReversalReason
+from laned.nexo.messages import CardData, Category, Receipt, ReversalReason
 
 
 class PaymentState(StrEnum):
@@ -194,7 +194,7 @@ class Payment(Struct, frozen=True, kw_only=True):
         return self.state is PaymentState.PROCESSING and charged
 
     @property
-    def taken_back(self) -> bool:
+    def reversing_unsigned(self) -> bool:
         """Whether it is being reversed because its signature was declined, not by a till's wish."""
         reversing = self.reversal is not None and self.reversal.state in ("processing", "unknown")
         return reversing and not self.approved
@@ -228,15 +228,3 @@ def receipts_from(receipts: tuple[Receipt, ...]) -> Receipts:
         customer=found.get("CustomerReceipt"),
         merchant=found.get("CashierReceipt"),
     )
-
-
-def settles(order: Decimal, currency: str, amounts: AmountsResp | None) -> bool:
-    """Whether a Success charged what was asked: money rule 6.
-
-    AuthorizedAmount less TipAmount is the amount, and the currency is the same. The schema lets
-    the terminal leave the currency out; then it is the request's.
-    """
-    if amounts is None:
-        return False
-    charged = amounts.authorized_amount - (amounts.tip_amount or Decimal(0))
-    return charged == order and amounts.currency in (None, currency)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import msgspec
 
-from laned.lane import status
+from laned.lane import asking
 from laned.lane.events import InputAsked, InputWithdrawn
 from laned.lane.state import AnsweredBy, Prompt, PromptKind
 from laned.lane.turn import Turn
@@ -15,10 +15,14 @@ from laned.lane.turn import Turn
 ANSWER_MARGIN = 1.0  # seconds before the terminal's own time-out by which it has our answer
 
 
-def prompt(
+def open_prompt(
     turn: Turn, kind: PromptKind, text: str, timeout: float, key: str | None = None
-) -> Prompt:
-    """A new question; `timeout` in seconds."""
+) -> None:
+    """Ask a person; `timeout` in seconds."""
+    turn.pursue(prompt=_prompt(turn, kind, text, timeout, key))
+
+
+def _prompt(turn: Turn, kind: PromptKind, text: str, timeout: float, key: str | None) -> Prompt:
     return Prompt(
         id=turn.now.token,
         kind=kind,
@@ -37,16 +41,17 @@ def close(turn: Turn, answer: bool | None, by: AnsweredBy | None) -> None:
     asked = turn.state.prompt
     if asked is None:
         return
-    turn.change(prompt=None, closed=msgspec.structs.replace(asked, answer=answer, by=by))
+    turn.pursue(prompt=None)
+    turn.change(closed=msgspec.structs.replace(asked, answer=answer, by=by))
     if asked.kind == "signature" and answer is not None:
         turn.change_payment(signature="approved" if answer else "declined")
-        turn.heard()  # the terminal goes on from here
+        turn.postpone_inquiry()  # the terminal goes on from here
 
 
 def expired(turn: Turn) -> bool:
     """Whether the open prompt's time is over."""
-    deadline = turn.state.prompt_deadline
-    return deadline is not None and turn.now.monotonic >= deadline
+    prompt = turn.state.prompt
+    return prompt is not None and turn.now.monotonic >= prompt.deadline
 
 
 def input_asked(turn: Turn, event: InputAsked) -> None:
@@ -54,21 +59,21 @@ def input_asked(turn: Turn, event: InputAsked) -> None:
     if turn.state.reversing:
         answer_false(turn, event)
         return
-    turn.heard()
-    status.has_it(turn)
+    turn.postpone_inquiry()
+    asking.note_reached(turn)
     close(turn, None, "terminal")  # it asks something newer
     settings = turn.state.config.payment
     timeout = settings.signature_timeout
     if event.max_time is not None:
         timeout = min(timeout, max(event.max_time - ANSWER_MARGIN, 0.0))
-    turn.change(prompt=prompt(turn, "signature", event.text, timeout, event.key))
+    open_prompt(turn, "signature", event.text, timeout, event.key)
     if settings.signature == "decline" or turn.payment.abort_requested:
         close(turn, answer=False, by=None)
 
 
 def answer_false(turn: Turn, event: InputAsked) -> None:
     """The terminal asks although nothing is unfinished: there is nothing to confirm."""
-    asked = prompt(turn, "signature", event.text, 0.0, event.key)
+    asked = _prompt(turn, "signature", event.text, 0.0, event.key)
     turn.change(closed=msgspec.structs.replace(asked, answer=False))
 
 

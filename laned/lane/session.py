@@ -1,4 +1,4 @@
-"""The login session: Login, Logout, and the orderly stop. Source: protocol, section Session."""
+"""The login session: Login and Logout. Source: protocol, section Session."""
 
 import zlib
 
@@ -14,7 +14,7 @@ from laned.lane.events import (
     TimePassed,
 )
 from laned.lane.payment import Attempt
-from laned.lane.state import MAINTENANCE, Phase, Shown, Terminal
+from laned.lane.state import Phase, Reason, Shown, Terminal
 from laned.lane.turn import Turn
 from laned.nexo.messages import (
     DEFAULT_INTEGRATION,
@@ -25,8 +25,6 @@ from laned.nexo.messages import (
     LogoutRequest,
 )
 
-OTHER_TERMINAL = "other_terminal"
-UNREACHABLE = "unreachable"
 BACKOFF_LIMIT = 30.0  # seconds between two Logins at the most
 JITTER = 0.25  # of a back-off, so that a shop's lanes do not all call at the same time
 # A Login resets whoever is there, and this one is somebody else's.
@@ -34,27 +32,28 @@ OTHER_TERMINAL_INTERVAL = 300.0
 LOGOUT_FOR = 30.0  # seconds for which a Logout that the terminal is too busy for is sent again
 LOGOUT_AGAIN = 60.0  # seconds until it is tried again after that
 
-# -- Login --------------------------------------------------------------------------------------
+# -- Login ----------------------------------------------------------------------------------------
 
 
 def log_in(turn: Turn, _: object = None) -> None:
     """Send a Login. Only ever called while nothing is unfinished (money rule 5)."""
-    assert turn.state.payment is None
+    assert turn.state.pursuit is None
     if not (turn.state.login_to or turn.state.terminal.address):
-        addresses.after_failure(turn)  # one may have been announced meanwhile
+        addresses.choose_next(turn)  # one may have been announced meanwhile
     if not (turn.state.login_to or turn.state.terminal.address):
-        turn.change(phase=Phase.OFFLINE, reason=addresses.NO_ADDRESS, login_at=None)
+        turn.enter(Phase.OFFLINE, Reason.NO_ADDRESS)
+        turn.change(login_at=None)
         return
-    reason = (
-        turn.state.reason if turn.state.login_backoff else ""
-    )  # of the try before, if it failed
+    if not turn.state.login_backoff:  # else the reason stays why the try before failed
+        turn.change(reason=Reason.NONE, condition="")
     _send_login(turn)
     maintenance.change(turn, over=False)  # of the next one it is not known
-    turn.change(phase=Phase.LOGGING_IN, reason=reason, login_at=None, upkeep_at=None, asking=None)
+    turn.enter(Phase.LOGGING_IN)
+    turn.change(login_at=None, maintenance_at=None, asking=None)
 
 
 def log_in_by_hand(turn: Turn, _: object = None) -> None:
-    """A person wants a session now."""
+    """Log in now, because a person wants it."""
     turn.change(login_backoff=0.0)
     log_in(turn)
 
@@ -68,14 +67,9 @@ def log_in_again(turn: Turn) -> None:
         turn.change_attempt(session_lost=True)
     turn.change(login_to=turn.attempt.address)  # whatever the configuration says now: money rule 3
     _send_login(turn, turn.attempt)
-    turn.change(phase=Phase.RELOGIN, ask_at=None, abort_at=None, retry_at=None)
-
-
-def made_for(turn: Turn, attempt: Attempt) -> bool:
-    """Whether the session of an attempt is the one that the configuration wants now."""
-    config, address = turn.state.config.terminal, turn.state.terminal.address
-    wanted = (address, config.poi_id, config.sale_id)
-    return (attempt.address, attempt.poi_id, attempt.sale_id) == wanted
+    turn.enter(Phase.RELOGIN)
+    turn.change(ask_at=None)
+    turn.pursue(abort_at=None, retry_at=None)
 
 
 def _send_login(turn: Turn, attempt: Attempt | None = None) -> None:
@@ -96,18 +90,29 @@ def _send_login(turn: Turn, attempt: Attempt | None = None) -> None:
     turn.change(logged_in=False)
 
 
-def admitted(turn: Turn, event: LoginAnswered) -> str:
-    """Take in a LoginResponse; the reason why it gives no session, or ""."""
+def login_due(turn: Turn, _: TimePassed | None = None) -> None:
+    """Try the Login that the lane waited for."""
+    if turn.state.login_at is not None and turn.now.monotonic >= turn.state.login_at:
+        log_in(turn)
+
+
+# -- Its answer -----------------------------------------------------------------------------------
+
+
+def admit(turn: Turn, event: LoginAnswered) -> tuple[Reason, str]:
+    """Take in a LoginResponse; why it gives no session, and in the terminal's words, or NONE."""
     response, state = event.response, turn.state
     if not response.response.success:
-        return response.response.error_condition or "login_refused"
+        condition = response.response.error_condition or ""
+        busy = condition == ErrorCondition.BUSY
+        return (Reason.BUSY, "") if busy else (Reason.REFUSED, condition)
     attempt, elsewhere = state.attempt, addresses.elsewhere(state)
     for wanted in (addresses.expected_serial(turn), attempt.serial if attempt else ""):
         if wanted and response.serial_number != wanted:
             addresses.forget(turn)
             # somebody announced it: that a stranger answers there says nothing of our terminal
             announced = elsewhere and attempt is None and state.terminal.address
-            return UNREACHABLE if announced else OTHER_TERMINAL
+            return (Reason.UNREACHABLE if announced else Reason.OTHER_TERMINAL), ""
     terminal = Terminal(
         # where a payment was asked once is no reason to stay there
         address=(state.login_to if attempt is None else "") or state.terminal.address,
@@ -126,51 +131,47 @@ def admitted(turn: Turn, event: LoginAnswered) -> str:
     if attempt is None or not elsewhere:  # where it was asked once is no reason to ask there again
         configured = state.config.terminal.address
         turn.record(TerminalSeen(terminal.address, terminal.serial_number, configured))
-    return ""
+    return Reason.NONE, ""
 
 
 def logged_in(turn: Turn, event: LoginAnswered) -> None:
-    """The session is there, or is tried again later."""
-    reason = admitted(turn, event)
+    """Begin the session, or try again later."""
+    reason, condition = admit(turn, event)
     if turn.state.stopping:
         leave(turn)
     elif reason:
-        go_offline(turn, reason)
+        go_offline(turn, reason, condition)
     else:
         ready(turn)
 
 
 def login_failed(turn: Turn, event: LoginFailed) -> None:
-    """The terminal did not answer the Login."""
+    """Try again later: the terminal did not answer the Login."""
     if turn.state.stopping:
         leave(turn)
     else:
-        go_offline(turn, UNREACHABLE)
+        go_offline(turn, Reason.UNREACHABLE)
 
 
 def ready(turn: Turn) -> None:
-    """There is a session, and nothing is unfinished."""
-    turn.change(phase=Phase.READY, reason="", idle_since=turn.now.monotonic)
+    """Be ready: there is a session, and nothing is unfinished."""
+    turn.enter(Phase.READY, Reason.NONE)
+    turn.change(idle_since=turn.now.monotonic)
     if maintenance.due(turn):
         log_out_for_maintenance(turn)
     else:
         maintenance.look_again(turn)
 
 
-def go_offline(turn: Turn, reason: str) -> None:
-    """No session: try a Login later, each time twice as late, at one address after the other."""
-    if reason in (UNREACHABLE, OTHER_TERMINAL) or addresses.elsewhere(turn.state):
-        addresses.after_failure(turn)
+def go_offline(turn: Turn, reason: Reason, condition: str = "") -> None:
+    """Do without a session: try a Login later, at one address after the other."""
+    if reason in (Reason.UNREACHABLE, Reason.OTHER_TERMINAL) or addresses.elsewhere(turn.state):
+        addresses.choose_next(turn)
     wait = back_off(turn)
-    if reason == OTHER_TERMINAL and not addresses.elsewhere(turn.state):
+    if reason is Reason.OTHER_TERMINAL and not addresses.elsewhere(turn.state):
         wait = OTHER_TERMINAL_INTERVAL
-    turn.change(
-        phase=Phase.OFFLINE,
-        reason=reason,
-        logged_in=False,
-        asking=None,
-        login_at=turn.now.monotonic + wait,
-    )
+    turn.enter(Phase.OFFLINE, reason, condition)
+    turn.change(logged_in=False, asking=None, login_at=turn.now.monotonic + wait)
 
 
 def back_off(turn: Turn) -> float:
@@ -182,29 +183,41 @@ def back_off(turn: Turn) -> float:
     return wait * (1 - JITTER * chance)
 
 
-def login_due(turn: Turn, _: TimePassed | None = None) -> None:
-    """Try the Login that the lane waited for."""
-    if turn.state.login_at is not None and turn.now.monotonic >= turn.state.login_at:
-        log_in(turn)
+# -- Whose session it is --------------------------------------------------------------------------
 
 
-# -- Logout -------------------------------------------------------------------------------------
+def made_for(turn: Turn, attempt: Attempt) -> bool:
+    """Whether the session of an attempt is the one that the configuration wants now."""
+    config, address = turn.state.config.terminal, turn.state.terminal.address
+    wanted = (address, config.poi_id, config.sale_id)
+    return (attempt.address, attempt.poi_id, attempt.sale_id) == wanted
+
+
+def same_terminal(turn: Turn) -> bool:
+    """Whether who answers is surely the terminal that the attempt was sent to (money rule 4).
+
+    It is, as long as that session lasts. After that only a Login shows a serial number: where the
+    last one came from another terminal, or was sent by an earlier life, somebody else may answer.
+    """
+    return turn.state.logged_in or not turn.attempt.session_lost
+
+
+# -- Logout ---------------------------------------------------------------------------------------
 
 
 def log_out(turn: Turn, event: LogoutAsked) -> None:
     """Log out because a person wants it."""
-    turn.change(reason=MAINTENANCE if event.maintenance else "by_hand")
-    _begin_logout(turn)
+    _begin_logout(turn, Reason.MAINTENANCE if event.maintenance else Reason.BY_HAND)
 
 
 def log_out_for_maintenance(turn: Turn) -> None:
     """Log out so that the terminal can maintain itself."""
-    turn.change(reason=MAINTENANCE)
-    _begin_logout(turn)
+    _begin_logout(turn, Reason.MAINTENANCE)
 
 
-def _begin_logout(turn: Turn) -> None:
-    turn.change(phase=Phase.LOGGING_OUT, asking=None, give_up_at=turn.now.monotonic + LOGOUT_FOR)
+def _begin_logout(turn: Turn, reason: Reason | None = None) -> None:
+    turn.enter(Phase.LOGGING_OUT, reason)
+    turn.change(asking=None, logout_until=turn.now.monotonic + LOGOUT_FOR)
     _send_logout(turn)
 
 
@@ -215,7 +228,7 @@ def _send_logout(turn: Turn) -> None:
 
 
 def _for_maintenance(turn: Turn) -> bool:
-    return turn.state.reason == MAINTENANCE and not turn.state.stopping
+    return turn.state.reason is Reason.MAINTENANCE and not turn.state.stopping
 
 
 def logout_due(turn: Turn, _: TimePassed) -> None:
@@ -234,17 +247,18 @@ def logged_out(turn: Turn, event: LogoutEnded) -> None:
         event.response.response.error_condition == ErrorCondition.BUSY
     )
     unheard = event.response is None and _for_maintenance(turn)
-    give_up_at = turn.state.give_up_at
-    if (busy or unheard) and give_up_at is not None and turn.now.monotonic < give_up_at:
+    until = turn.state.logout_until
+    if (busy or unheard) and until is not None and turn.now.monotonic < until:
         interval = turn.state.config.terminal.retry_interval
         turn.change(logout_at=turn.now.monotonic + interval)
         return
-    turn.change(give_up_at=None)
+    turn.change(logout_until=None)
     if turn.state.stopping:
-        turn.change(phase=Phase.STOPPED)
+        turn.enter(Phase.STOPPED)
     elif busy:  # the session stands: a Login would only keep the terminal busy
         again = turn.now.monotonic + LOGOUT_AGAIN
-        turn.change(phase=Phase.READY, reason="", logged_in=True, upkeep_at=again)
+        turn.enter(Phase.READY, Reason.NONE)
+        turn.change(logged_in=True, maintenance_at=again)
     else:
         stay_out(turn)
 
@@ -258,22 +272,19 @@ def stay_logged_out(turn: Turn, event: LogoutAsked) -> None:
         maintenance.wish(turn, urgent=True)
         log_in_by_hand(turn)
         return
-    turn.change(reason=MAINTENANCE if event.maintenance else "by_hand")
-    stay_out(turn)
+    stay_out(turn, Reason.MAINTENANCE if event.maintenance else Reason.BY_HAND)
 
 
-def stay_out(turn: Turn) -> None:
+def stay_out(turn: Turn, reason: Reason | None = None) -> None:
     """Log in again only when somebody wants it, or the maintenance is over."""
-    turn.change(phase=Phase.LOGGED_OUT, login_at=None, login_backoff=0.0, login_to="")
-    if turn.state.reason == MAINTENANCE:
+    turn.enter(Phase.LOGGED_OUT, reason)
+    turn.change(login_at=None, login_backoff=0.0, login_to="")
+    if turn.state.reason is Reason.MAINTENANCE:
         maintenance.began(turn)
         if maintenance.is_over(turn):  # the terminal said so before it answered the Logout
             log_in(turn)
             return
     maintenance.look_again(turn)
-
-
-# -- Stop ---------------------------------------------------------------------------------------
 
 
 def leave(turn: Turn, _: StopAsked | None = None) -> None:
@@ -282,16 +293,4 @@ def leave(turn: Turn, _: StopAsked | None = None) -> None:
     if turn.state.logged_in:
         _begin_logout(turn)
     else:
-        turn.change(phase=Phase.STOPPED, reason="stopped")
-
-
-def leave_soon(turn: Turn, _: StopAsked) -> None:
-    """Stop as soon as the request that is out is over."""
-    turn.change(stopping=True)
-    if turn.state.logout_at is not None:
-        turn.change(logout_at=turn.now.monotonic)
-
-
-def leave_to_the_terminal(turn: Turn, _: StopAsked) -> None:
-    """Stop in the middle of a payment: no Abort, no Logout; the next start asks (money rule 12)."""
-    turn.change(stopping=True, phase=Phase.STOPPED, reason="stopped", ask_at=None, abort_at=None)
+        turn.enter(Phase.STOPPED, Reason.STOPPED)

@@ -6,18 +6,18 @@ import msgspec
 from msgspec import Struct
 
 from laned.config.schema import Config
-from laned.lane import outcome, signature
-from laned.lane.abort import ABORTS
-from laned.lane.addresses import NO_ADDRESS
-from laned.lane.effects import PaymentChanged, Record
+from laned.lane import signature
+from laned.lane.attempts import ABORTS
+from laned.lane.effects import PaymentChanged
 from laned.lane.events import Moment
+from laned.lane.judging import reversal_ended
 from laned.lane.maintenance import IDLE_BEFORE
 from laned.lane.payment import Attempt, Payment, PaymentState, Problem, ReversalOrder
-from laned.lane.state import LaneState, Phase, ServiceIDs, Terminal, Upkeep
+from laned.lane.state import LaneState, Maintenance, Phase, Pursuit, Reason, ServiceIDs, Terminal
 from laned.lane.turn import Step, Turn
 
 
-class Past(Struct, frozen=True, kw_only=True):
+class JournalSnapshot(Struct, frozen=True, kw_only=True):
     """What the journal hands over: the first unused ServiceID and the payment left unfinished.
 
     `surveyed`: whether the terminal's last transaction was asked for when the journal was new.
@@ -36,7 +36,9 @@ class Past(Struct, frozen=True, kw_only=True):
     configured: str = ""
 
 
-def start(config: Config, past: Past, now: Moment, *, idle_before: float = IDLE_BEFORE) -> Step:
+def start(
+    config: Config, snapshot: JournalSnapshot, now: Moment, *, idle_before: float = IDLE_BEFORE
+) -> Step:
     """The first state of a life, and what has to be recorded before anybody is told of it.
 
     A payment that is charged and waits for its signature waits again.
@@ -46,66 +48,60 @@ def start(config: Config, past: Past, now: Moment, *, idle_before: float = IDLE_
     payment whose signature was declined goes on. One that has any other attempt is in doubt: the
     terminal is asked, and no Login is sent before it has answered (money rule 5).
     """
-    utc = now.wall.astimezone(UTC)
     state = LaneState(
         config=config,
         phase=Phase.OFFLINE,
-        reason="starting",
-        since=utc,
-        service_ids=ServiceIDs(past.next_service_id, past.next_service_id),
-        terminal=Terminal(address=_address(config, past)),
-        remembered=past.serial,
-        upkeep=Upkeep(born_at=now.monotonic, idle_before=idle_before),
+        reason=Reason.STARTING,
+        since=now.wall.astimezone(UTC),
+        service_ids=ServiceIDs(snapshot.next_service_id, snapshot.next_service_id),
+        terminal=Terminal(address=_address(config, snapshot)),
+        remembered=snapshot.serial,
+        maintenance=Maintenance(born_at=now.monotonic, idle_before=idle_before),
         login_at=now.monotonic,
-        journal=past.journal,
+        journal=snapshot.journal,
     )
-    if past.journal not in ("ok", "new"):
-        broken = msgspec.structs.replace(state, phase=Phase.BROKEN, reason="journal", login_at=None)
-        return Step(state=broken)
-    payment = past.payment
-    if payment is None and not past.surveyed:
-        turn = Turn(state, now)
-        turn.change(phase=Phase.SURVEY, login_at=None, ask_at=now.monotonic)
-        if not state.terminal.address:
-            turn.change(ask_at=None, reason=NO_ADDRESS)
-        return Step(state=turn.state)
-    if payment is None:
-        return Step(state=state)
+    turn = Turn(state, now)
+    if snapshot.journal not in ("ok", "new"):
+        turn.enter(Phase.BROKEN, Reason.JOURNAL)
+        turn.change(login_at=None)
+    elif snapshot.payment is not None:
+        _resume(turn, snapshot.payment, snapshot.attempt)
+    elif not snapshot.surveyed:
+        here = bool(state.terminal.address)
+        turn.enter(Phase.SURVEY, None if here else Reason.NO_ADDRESS)
+        turn.change(login_at=None, ask_at=now.monotonic if here else None)
+    return Step(state=turn.state, effects=tuple(turn.effects))
+
+
+def _resume(turn: Turn, payment: Payment, attempt: Attempt | None) -> None:
+    """Go on with what the life before has left unfinished."""
+    pursuit = Pursuit(payment=payment, attempt=attempt)
     if payment.unsigned:
-        turn = Turn(state, now)
-        turn.change(reason="", payment=payment, attempt=past.attempt, sent=True)
+        turn.change(reason=Reason.NONE, pursuit=msgspec.structs.replace(pursuit, sent=True))
         signature.ask_again(turn)
-        return Step(state=turn.state, effects=tuple(turn.effects))
-    reversal = payment.reversal
-    resumed = msgspec.structs.replace(
-        state,
-        reason="",
-        payment=payment,
-        order=ReversalOrder(reversal.reason) if reversal and payment.taken_back else None,
-        attempt=past.attempt,
-        login_at=None,
-    )
-    if past.attempt is None or past.attempt.refused is not None:
-        if resumed.order is not None:
-            retry = {"phase": Phase.RETRYING, "retry_at": now.monotonic}
-            return Step(state=msgspec.structs.replace(resumed, **retry))
-        ended = msgspec.structs.replace(_ended(payment, past.attempt), updated_at=utc)
-        state = msgspec.structs.replace(state, settled=ended)
-        return Step(state=state, effects=(Record(PaymentChanged(ended)),))
-    doubt = msgspec.structs.replace(
-        resumed,
-        phase=Phase.DOUBT,
-        sent=True,
-        aborts_left=ABORTS if payment.abort_requested else 0,
-        ask_at=now.monotonic,
-    )
-    return Step(state=doubt)
+        return
+    order = None
+    if payment.reversing_unsigned and payment.reversal is not None:
+        order = ReversalOrder(payment.reversal.reason)
+    if attempt is not None and attempt.refused is None:
+        turn.enter(Phase.DOUBT, Reason.NONE)
+        turn.change(pursuit=pursuit, login_at=None, ask_at=turn.now.monotonic)
+        aborts = ABORTS if payment.abort_requested else 0
+        turn.pursue(order=order, sent=True, aborts_left=aborts)
+    elif order is not None:
+        turn.enter(Phase.RETRYING, Reason.NONE)
+        turn.change(pursuit=pursuit, login_at=None)
+        turn.pursue(order=order, retry_at=turn.now.monotonic)
+    else:
+        ended = msgspec.structs.replace(_ended(payment, attempt), updated_at=turn.utc)
+        turn.change(settled=ended)
+        turn.record(PaymentChanged(ended))
 
 
-def _address(config: Config, past: Past) -> str:
+def _address(config: Config, snapshot: JournalSnapshot) -> str:
     """Where the terminal was last, unless the file has named another address since."""
-    if past.address and past.configured == config.terminal.address:
-        return past.address
+    if snapshot.address and snapshot.configured == config.terminal.address:
+        return snapshot.address
     return config.terminal.address if config.terminal.host_port is not None else ""
 
 
@@ -117,4 +113,4 @@ def _ended(payment: Payment, attempt: Attempt | None) -> Payment:
     error = Problem(attempt.refused or "", "the daemon stopped between two attempts")
     if payment.reversal is None:
         return msgspec.structs.replace(payment, state=PaymentState.FAILED, error=error)
-    return msgspec.structs.replace(payment, **outcome.reversal_told(payment, error, None))
+    return msgspec.structs.replace(payment, **reversal_ended(payment, error))

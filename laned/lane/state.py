@@ -10,7 +10,6 @@ from laned.config.schema import Config
 from laned.lane.payment import Attempt, Order, Payment, ReversalOrder
 from laned.nexo.messages import ErrorCondition
 
-MAINTENANCE = "maintenance"  # the reason of a Logout that lets the terminal update itself
 SERVICE_ID_LIMIT = 10_000_000_000  # ten digits: the header's limit
 SERVICE_ID_BLOCK = 100  # ServiceIDs reserved by one write to the journal
 
@@ -30,6 +29,7 @@ class Phase(StrEnum):
     DOUBT = "doubt"  # an attempt may have been done; TransactionStatus asks
     RELOGIN = "relogin"  # a Login is out because a TransactionStatus said there is no session
     SIGNING = "signing"  # light integration: charged, a person says whether the signature is good
+    SIGNING_RELOGIN = "signing_relogin"  # as SIGNING, and the Login of RELOGIN is still out
     SURVEY = "survey"  # a new journal: the terminal is asked for its last transaction first
     BROKEN = "broken"  # the journal cannot be used: nothing is sent, payments are refused
     STOPPED = "stopped"  # nothing more is sent; the daemon may end
@@ -44,6 +44,24 @@ class SessionState(StrEnum):
     BUSY = "busy"
     MAINTENANCE = "maintenance"
     LOGGED_OUT = "logged_out"
+
+
+class Reason(StrEnum):
+    """Why there is no session, or why the lane logs out. `REFUSED`: as the terminal put it."""
+
+    NONE = ""
+    STARTING = "starting"
+    UNREACHABLE = "unreachable"
+    NO_ADDRESS = "no_address"
+    OTHER_TERMINAL = "other_terminal"
+    NO_SESSION = "no_session"
+    BUSY = ErrorCondition.BUSY.value
+    REFUSED = "login_refused"
+    TERMINAL_BUSY = "terminal_busy"  # with a payment of the journal that was lost
+    MAINTENANCE = "maintenance"  # a Logout that lets the terminal update itself
+    BY_HAND = "by_hand"
+    JOURNAL = "journal"
+    STOPPED = "stopped"
 
 
 class Terminal(Struct, frozen=True, kw_only=True):
@@ -65,7 +83,7 @@ PromptKind = Literal["signature", "payment"]
 AnsweredBy = Literal["button", "till", "timeout", "terminal"]
 
 
-class Upkeep(Struct, frozen=True, kw_only=True):
+class Maintenance(Struct, frozen=True, kw_only=True):
     """What the lane knows of the terminal's maintenance; monotonic seconds.
 
     `born_at`: when this life began; `began_at`: when the terminal was last logged out for
@@ -113,12 +131,56 @@ class Hardware(Struct, frozen=True, kw_only=True):
     buttons: str = "off"
 
 
-class Verdict(Struct, frozen=True):
+class ManualResolution(Struct, frozen=True):
     """A payment that a person has resolved, and its attempt: the terminal may still tell of it."""
 
     payment: Payment
     attempt: Attempt
-    post_open: bool  # on the attempt's own connection too
+    response_expected: bool  # on the attempt's own connection too
+
+
+class Pursuit(Struct, frozen=True, kw_only=True):
+    """The one payment or reversal that the lane is at work on, and all that ends with it.
+
+    Times ending in `_at` are monotonic seconds. `order` is None after a restart, when nothing may
+    be asked of the terminal anew.
+    """
+
+    payment: Payment
+    order: Order | ReversalOrder | None = None
+    attempt: Attempt | None = None
+    prompt: Prompt | None = None  # the question to a person that is open
+
+    # the newest attempt
+    sent: bool = False  # its last byte has left
+    response_expected: bool = False  # its own connection may bring its answer; else it is closed
+    terminal_working: bool = True  # the terminal said so last, or has not been silent yet
+    ask_for_last: bool = False  # the next question is what the terminal's last transaction was
+    callbacks_trusted: bool = False  # what the terminal did with it cannot have escaped this life
+    not_found_at: float | None = None  # since when the terminal says that it knows no such attempt
+    answer_by: float = 0.0  # the terminal is asked by then, whatever it posts
+
+    # all attempts
+    sessions_missing: int = 0  # how often the terminal refused one for want of a session
+    aborts_left: int = 0
+    abort_at: float | None = None  # the next AbortRequest
+    retry_at: float | None = None  # the next attempt
+    give_up_at: float | None = None  # no further attempt from then on
+
+    @property
+    def between_attempts(self) -> bool:
+        """Whether the terminal itself refused the newest attempt, and no other one is out."""
+        return self.attempt is not None and self.attempt.refused is not None
+
+    @property
+    def reversing(self) -> bool:
+        """Whether it is the reversal of an approved payment."""
+        return self.payment.reversal is not None
+
+    @property
+    def aborting(self) -> bool:
+        """Whether it is to end; a reversal runs on, whatever was asked once."""
+        return self.payment.abort_requested and not self.reversing
 
 
 class LaneState(Struct, frozen=True, kw_only=True):
@@ -129,40 +191,36 @@ class LaneState(Struct, frozen=True, kw_only=True):
     service_ids: ServiceIDs
     terminal: Terminal
     since: datetime
-    upkeep: Upkeep
-    reason: str = ""
+    maintenance: Maintenance
+    reason: Reason = Reason.NONE
+    condition: str = ""  # the terminal's word for it, where the reason is REFUSED
     journal: str = "ok"
     hardware: Hardware = Hardware()
     shown: Shown = Shown(())
+    stopping: bool = False
 
-    # the payment that is not final, and what was asked and tried for it
-    payment: Payment | None = None
-    order: Order | ReversalOrder | None = None
-    attempt: Attempt | None = None
-    sent: bool = False  # the attempt's last byte has left
-    post_open: bool = False  # the attempt's own connection may bring its answer; else it is closed
-    login_out: bool = False  # SIGNING: the Login of RELOGIN, which it was in before, is still out
-    running: bool = True  # the terminal said so last, or has not been silent yet
-    asking: str | None = None  # ServiceID of the TransactionStatus that is out
-    ask_for_last: bool = False  # the next question is what the terminal's last transaction was
-    watched: bool = False  # what the terminal did with the attempt cannot have escaped this life
-    not_found_at: float | None = None  # since when the terminal says that it knows no such attempt
-    sessions_missing: int = 0  # how often the payment was refused for want of a session
-    aborts_left: int = 0
-    answer_by: float = 0.0  # the terminal is asked by then, whatever it posts
+    # what the lane is at work on, and what it was at work on before
+    pursuit: Pursuit | None = None
+    settled: Payment | None = None  # the payment that became final last
+    closed: Prompt | None = None  # the prompt that was closed last
+    manual_resolutions: tuple[ManualResolution, ...] = ()
 
     # when each button's meaning changed last: one that was down then must be released first
-    meant_since: dict[str, float] = {}
+    meaning_changed_at: dict[str, float] = {}
 
-    prompt: Prompt | None = None  # open
-    closed: Prompt | None = None  # the one that was closed last
-    settled: Payment | None = None  # the payment that became final last
-    verdicts: tuple[Verdict, ...] = ()
+    # the TransactionStatus: about the pursuit, the session, or a new journal's terminal
+    asking: str | None = None  # ServiceID of the one that is out
+    ask_at: float | None = None
 
+    # the session
     logged_in: bool = False  # a Login of this run succeeded, and nothing said otherwise since
-    stopping: bool = False
+    login_at: float | None = None
     login_backoff: float = 0.0  # seconds to the next Login after the one that fails now
     login_to: str = ""  # the address of the next Login, or of the one that is out
+    logout_at: float | None = None  # the next Logout, where the terminal was too busy
+    logout_until: float | None = None  # no further Logout from then on
+    maintenance_at: float | None = None  # READY: maintenance may be due; LOGGED_OUT: over
+    idle_since: float = 0.0  # READY since then
     updated: str = ""  # what the terminal answered when it was asked to look for updates
 
     # where else the terminal may be (`laned.lane.addresses`)
@@ -170,73 +228,72 @@ class LaneState(Struct, frozen=True, kw_only=True):
     candidates: tuple[str, ...] = ()  # addresses that were announced, the newest first
     learn_until: float = 0.0  # until then a first address may come from anyone
 
-    # what the lane waits for
-    login_at: float | None = None
-    logout_at: float | None = None
-    upkeep_at: float | None = None  # READY: maintenance may be due; LOGGED_OUT: over
-    ask_at: float | None = None
-    abort_at: float | None = None
-    retry_at: float | None = None
-    give_up_at: float | None = None  # no further attempt, or Logout, from then on
-    idle_since: float = 0.0  # READY since then
-
     def waits_for(self, service_id: str) -> bool:
         """Whether the answer on this attempt's own connection still matters.
 
         After a person's verdict too, unless the request has not left: then it must not any more.
         """
         newest = self.attempt is not None and self.attempt.service_id == service_id
-        return (newest and self.post_open) or any(
-            verdict.post_open and verdict.attempt.service_id == service_id
-            for verdict in self.verdicts
+        expected = self.pursuit is not None and self.pursuit.response_expected
+        return (newest and expected) or any(
+            one.response_expected and one.attempt.service_id == service_id
+            for one in self.manual_resolutions
         )
 
     @property
     def wake_at(self) -> float | None:
         """When the next TimePassed is due, in monotonic seconds; None: only an event matters."""
-        times = (
-            self.login_at,
-            self.logout_at,
-            self.upkeep_at if self.phase in (Phase.READY, Phase.LOGGED_OUT) else None,
-            self.ask_at,
-            self.abort_at,
-            self.retry_at,
-            self.prompt_deadline,
-        )
+        times = [self.login_at, self.logout_at, self.ask_at]
+        if self.phase in (Phase.READY, Phase.LOGGED_OUT):
+            times.append(self.maintenance_at)
+        if self.pursuit is not None:
+            times += [self.pursuit.abort_at, self.pursuit.retry_at]
+        if self.prompt is not None:
+            times.append(self.prompt.deadline)
         return min((time for time in times if time is not None), default=None)
 
     @property
-    def prompt_deadline(self) -> float | None:
-        """When the open prompt times out."""
-        return self.prompt.deadline if self.prompt else None
+    def why(self) -> str:
+        """The reason in words: the terminal's where it gave one."""
+        return self.condition or self.reason
+
+    @property
+    def payment(self) -> Payment | None:
+        """The payment that is not final."""
+        return self.pursuit.payment if self.pursuit is not None else None
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """Its newest attempt."""
+        return self.pursuit.attempt if self.pursuit is not None else None
+
+    @property
+    def prompt(self) -> Prompt | None:
+        """The question to a person that is open."""
+        return self.pursuit.prompt if self.pursuit is not None else None
 
     @property
     def unknown(self) -> bool:
         """Whether the terminal may have done the payment and does not say."""
-        return self.payment is not None and self.payment.unknown
+        return self.pursuit is not None and self.pursuit.payment.unknown
 
     @property
     def reversing(self) -> bool:
         """Whether what is unfinished is the reversal of an approved payment."""
-        return self.payment is not None and self.payment.reversal is not None
-
-    @property
-    def aborting(self) -> bool:
-        """Whether the unfinished payment is to end; a reversal runs on, whatever was asked once."""
-        return self.payment is not None and self.payment.abort_requested and not self.reversing
+        return self.pursuit is not None and self.pursuit.reversing
 
     @property
     def session(self) -> SessionState:
         """The session's state as the till sees it."""
         match self.phase:
-            case Phase.OFFLINE | Phase.LOGGING_IN if self.reason == ErrorCondition.BUSY:
+            case Phase.OFFLINE | Phase.LOGGING_IN if self.reason is Reason.BUSY:
                 return SessionState.BUSY
             case Phase.OFFLINE | Phase.SURVEY | Phase.BROKEN | Phase.STOPPED:
                 return SessionState.OFFLINE
             case Phase.LOGGING_IN:  # with a reason: one of many tries, told once
                 return SessionState.OFFLINE if self.reason else SessionState.LOGGING_IN
             case Phase.LOGGED_OUT:
-                maintenance = self.reason == MAINTENANCE
+                maintenance = self.reason is Reason.MAINTENANCE
                 return SessionState.MAINTENANCE if maintenance else SessionState.LOGGED_OUT
             case Phase.READY | Phase.PENDING:
                 return SessionState.READY

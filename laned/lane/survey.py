@@ -6,6 +6,7 @@ A Login would reset a terminal that may still be at work on a payment of the los
 from laned.lane import addresses, session
 from laned.lane.effects import ForeignSeen, Surveyed
 from laned.lane.events import StatusAnswered, StatusFailed, TimePassed
+from laned.lane.state import Reason
 from laned.lane.turn import Turn
 from laned.nexo.messages import (
     Category,
@@ -36,21 +37,21 @@ def answered(turn: Turn, event: StatusAnswered) -> None:
         return
     condition, repeated = event.response.response.error_condition, event.response.repeated
     if condition in (ErrorCondition.BUSY, ErrorCondition.IN_PROGRESS):
-        turn.change(reason="terminal_busy")
+        turn.change(reason=Reason.TERMINAL_BUSY)
         _ask_later(turn)
         return
     if repeated is not None and isinstance(repeated.body, PaymentResponse | ReversalResponse):
         turn.record(foreign(turn, repeated.header.service_id or "", repeated.body))
     turn.record(Surveyed())
-    turn.change(asking=None, reason="")
+    turn.change(asking=None, reason=Reason.NONE)
     session.log_in(turn)
 
 
 def failed(turn: Turn, event: StatusFailed) -> None:
     """The terminal does not answer: it is asked wherever it may be, one address after the other."""
     if event.service_id == turn.state.asking:
-        addresses.after_failure(turn)
-        turn.change(reason=session.UNREACHABLE)
+        addresses.choose_next(turn)
+        turn.change(reason=Reason.UNREACHABLE)
         _ask_later(turn)
 
 

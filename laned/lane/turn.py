@@ -22,6 +22,8 @@ from laned.lane.state import (
     SERVICE_ID_LIMIT,
     LaneState,
     Phase,
+    Pursuit,
+    Reason,
     ServiceIDs,
 )
 from laned.nexo.messages import Body, Category, Message, request_header
@@ -46,7 +48,7 @@ class Step(Struct, frozen=True, kw_only=True):
 
 
 class Turn:
-    """A step in the making. The actions change it; `Machine.handle` turns it into a `Step`."""
+    """A step in the making. The actions change it; `machine.handle` turns it into a `Step`."""
 
     def __init__(self, state: LaneState, now: Moment) -> None:
         self.state = state
@@ -63,10 +65,39 @@ class Turn:
         """Replace fields of the state."""
         self.state = msgspec.structs.replace(self.state, **changes)
 
+    def enter(self, phase: Phase, reason: Reason | None = None, condition: str = "") -> None:
+        """Go on in `phase`, for `reason` where one is given."""
+        self.change(phase=phase)
+        if reason is not None:
+            self.change(reason=reason, condition=condition)
+
     def refuse(self, code: str, detail: str) -> None:
         """Refuse what was asked; the state stays as it is."""
         payment = self.state.payment
         self.refusal = Refusal(code=code, detail=detail, active=payment.id if payment else None)
+
+    # -- What the lane is at work on
+
+    @property
+    def pursuit(self) -> Pursuit:
+        """What a phase with something unfinished is at work on."""
+        assert self.state.pursuit is not None
+        return self.state.pursuit
+
+    def pursue(self, **changes: Any) -> None:
+        """Replace fields of the pursuit."""
+        self.change(pursuit=msgspec.structs.replace(self.pursuit, **changes))
+
+    @property
+    def payment(self) -> Payment:
+        """The unfinished payment of a phase that has one."""
+        return self.pursuit.payment
+
+    @property
+    def attempt(self) -> Attempt:
+        """The newest attempt of a phase that has one."""
+        assert self.pursuit.attempt is not None
+        return self.pursuit.attempt
 
     # -- What goes to the journal
 
@@ -74,22 +105,10 @@ class Turn:
         """Have `entry` written before anything is sent or told."""
         self.effects.append(Record(entry))
 
-    @property
-    def payment(self) -> Payment:
-        """The unfinished payment of a phase that has one."""
-        assert self.state.payment is not None
-        return self.state.payment
-
-    @property
-    def attempt(self) -> Attempt:
-        """The newest attempt of a phase that has one."""
-        assert self.state.attempt is not None
-        return self.state.attempt
-
     def change_payment(self, **changes: Any) -> Payment:
         """Replace fields of the unfinished payment, and record it: the only way it changes."""
         payment = msgspec.structs.replace(self.payment, updated_at=self.utc, **changes)
-        self.change(payment=payment)
+        self.pursue(payment=payment)
         self.record(PaymentChanged(payment))
         return payment
 
@@ -102,7 +121,7 @@ class Turn:
     def change_attempt(self, **changes: Any) -> None:
         """Replace fields of the newest attempt, and record it."""
         attempt = msgspec.structs.replace(self.attempt, **changes)
-        self.change(attempt=attempt)
+        self.pursue(attempt=attempt)
         self.record(AttemptChanged(attempt))
 
     # -- What goes to the terminal
@@ -146,9 +165,10 @@ class Turn:
         self.effects.append(Send(Message(header, body), address, timeout))
         return service_id
 
-    def heard(self) -> None:
-        """A sign of life from the terminal: the question about the payment can wait (rule 3)."""
-        state, now = self.state, self.now.monotonic
-        quiet = state.asking is None and not state.unknown and now < state.answer_by
-        if state.phase is Phase.PAYING and quiet:
-            self.change(ask_at=min(now + QUIET, state.answer_by))
+    def postpone_inquiry(self) -> None:
+        """Ask about the payment later: the terminal has given a sign of life (money rule 3)."""
+        if self.state.phase is not Phase.PAYING or self.state.unknown or self.state.asking:
+            return
+        now, answer_by = self.now.monotonic, self.pursuit.answer_by
+        if now < answer_by:
+            self.change(ask_at=min(now + QUIET, answer_by))

@@ -7,8 +7,8 @@ a condition or event.
 import logging
 from typing import Any, Final
 
+from laned.lane.judging import SHOUTED
 from laned.lane.payment import Payment, PaymentState
-from laned.lane.replies import SHOUTED
 from laned.lane.state import Hardware, SessionState
 from laned.publishing import Published
 from laned.views.lane import ClosedPromptView, PromptView, SessionView

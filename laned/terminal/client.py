@@ -13,7 +13,7 @@ from typing import Any, Final
 import httpx
 import trio
 
-from laned.lane.answers import Answered, Exchange, Lost, NotSent
+from laned.lane.exchanges import Answered, Exchange, Lost, NotSent
 from laned.nexo import NexoError, decode, encode
 from laned.nexo.messages import CONTENT_TYPE, PATH, Message
 from laned.nexo.xml import MAX_BYTES

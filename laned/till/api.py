@@ -21,10 +21,9 @@ from laned.http.asgi import (
 )
 from laned.journal.store import AnyJournal, JournalError, Stored
 from laned.lane import events as ev
-from laned.lane.addresses import LEARN_FOR, NO_ADDRESS
+from laned.lane.addresses import LEARN_FOR
 from laned.lane.payment import Payment, PaymentState
-from laned.lane.session import UNREACHABLE
-from laned.lane.state import LaneState, Phase
+from laned.lane.state import LaneState, Phase, Reason
 from laned.lane.turn import Refusal
 from laned.offload import Offload
 from laned.publishing import Told
@@ -342,10 +341,10 @@ class TillAPI:
         state = await self._runner.until(
             lambda state: state if state.phase is not Phase.LOGGING_IN else None
         )
-        if state.phase is Phase.OFFLINE and state.reason in (UNREACHABLE, NO_ADDRESS):
+        if state.phase is Phase.OFFLINE and state.reason in (Reason.UNREACHABLE, Reason.NO_ADDRESS):
             raise ProblemError("terminal_unavailable", "the terminal does not answer")
         if state.phase is Phase.OFFLINE:
-            raise ProblemError("terminal_refused", f"the terminal says {state.reason}")
+            raise ProblemError("terminal_refused", f"the terminal says {state.why}")
         return answer(200, views.session(state))
 
     async def _logout(self, asked: Request) -> Answer:
@@ -369,7 +368,7 @@ class TillAPI:
         state = await self._runner.until(
             lambda state: state if state.phase is not Phase.UPDATING else None
         )
-        if state.updated == UNREACHABLE:
+        if state.updated == Reason.UNREACHABLE:
             raise ProblemError("terminal_unavailable", "the terminal does not answer")
         if state.updated:
             raise ProblemError("terminal_refused", f"the terminal says {state.updated}")

@@ -7,20 +7,20 @@ from msgspec import Struct
 
 from laned import __version__
 from laned.lane.state import (
-    MAINTENANCE,
     AnsweredBy,
     Hardware,
     LaneState,
     Phase,
     Prompt,
     PromptKind,
+    Reason,
     SessionState,
     Terminal,
 )
-from laned.nexo.messages import ErrorCondition
 from laned.views.texts import TEXTS, Text
 
-_PASSING = ("", "starting", ErrorCondition.BUSY)  # reasons for which a session is soon there
+# Reasons for which a session is soon there.
+_PASSING = (Reason.NONE, Reason.STARTING, Reason.BUSY)
 
 
 class SessionView(Struct, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ def lane(state: LaneState) -> LaneView:
         mode=state.config.lane.mode,
         session=session(state),
         display=display(state),
-        prompt=prompt(state.prompt) if state.prompt else None,
+        prompt=prompt(state, state.prompt) if state.prompt else None,
         payment=state.payment.id if state.payment else None,
         journal=state.journal,
         hardware=state.hardware,
@@ -87,7 +87,7 @@ def lane(state: LaneState) -> LaneView:
 
 def session(state: LaneState) -> SessionView:
     """The session part."""
-    reason = state.reason
+    reason = state.why
     if not reason and state.unknown and state.session is SessionState.OFFLINE:
         reason = "outcome_unknown"
     return SessionView(
@@ -95,16 +95,19 @@ def session(state: LaneState) -> SessionView:
     )
 
 
-def prompt(prompt: Prompt) -> PromptView | ClosedPromptView:
-    """A prompt, open or closed; `by` of a closed one is set."""
+def prompt(state: LaneState, prompt: Prompt) -> PromptView | ClosedPromptView:
+    """A prompt, open or closed; `by` of a closed one is set.
+
+    The question is the terminal's; for a signature in light integration it is laned's own.
+    """
+    own = prompt.kind == "signature" and prompt.key is None
+    text = say(state, "signature_question") if own else prompt.text
     if prompt.by is None:
-        return PromptView(
-            id=prompt.id, kind=prompt.kind, text=prompt.text, expires_at=prompt.expires_at
-        )
+        return PromptView(id=prompt.id, kind=prompt.kind, text=text, expires_at=prompt.expires_at)
     return ClosedPromptView(
         id=prompt.id,
         kind=prompt.kind,
-        text=prompt.text,
+        text=text,
         expires_at=prompt.expires_at,
         answer=prompt.answer,
         by=prompt.by,
@@ -121,19 +124,19 @@ def own_text(state: LaneState) -> Text | None:
         case Phase.OFFLINE | Phase.LOGGING_IN:
             return "please_wait" if state.reason in _PASSING else "offline"
         case Phase.SURVEY:
-            if state.reason == "terminal_busy":  # with a payment of the journal that was lost
+            if state.reason is Reason.TERMINAL_BUSY:
                 return "checking"
-            return "offline" if state.reason == "unreachable" else "please_wait"
+            return "offline" if state.reason is Reason.UNREACHABLE else "please_wait"
         case Phase.BROKEN:
             return "out_of_service"
         case Phase.LOGGING_OUT | Phase.LOGGED_OUT:
-            return "maintenance" if state.reason == MAINTENANCE else "closed"
+            return "maintenance" if state.reason is Reason.MAINTENANCE else "closed"
         case Phase.STOPPED:
             return "out_of_service"
         case Phase.PENDING:
             assert state.payment is not None
             return "refund_question" if state.payment.type == "refund" else "pay_question"
-        case Phase.SIGNING:
+        case Phase.SIGNING | Phase.SIGNING_RELOGIN:
             return "signature_question"
         case _ if state.prompt is not None:
             return None
@@ -153,9 +156,9 @@ def own_text(state: LaneState) -> Text | None:
 
 def _in_doubt(state: LaneState) -> bool:
     """Whether the terminal itself has nothing to say about the attempt in doubt."""
-    if state.attempt is not None and state.attempt.refused is not None:
+    assert state.pursuit is not None
+    if state.pursuit.between_attempts:
         return False
-    assert state.payment is not None
     return state.unknown or not state.shown.lines
 
 

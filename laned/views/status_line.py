@@ -44,5 +44,5 @@ def _session(state: LaneState) -> str:
         case _:
             name = state.session.replace("_", " ")
             # One line, whatever the terminal said: a second one would be a word of ours to systemd.
-            reason = " ".join(state.reason.split())[:MAX_REASON]
+            reason = " ".join(state.why.split())[:MAX_REASON]
             return f"{name}: {reason}" if reason and reason != name else name

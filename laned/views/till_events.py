@@ -9,6 +9,8 @@ from laned.lane.payment import ReceiptText
 from laned.lane.state import LaneState, Phase
 from laned.views import lane as views
 
+TO_BE_SIGNED = (Phase.SIGNING, Phase.SIGNING_RELOGIN)
+
 NewsName = Literal[
     "session",
     "payment",
@@ -68,7 +70,7 @@ class JournalNews(Struct, frozen=True):
 def news(before: LaneState, event: ev.Event | None, after: LaneState) -> list[News]:
     """What happened in the step from `before` to `after`, in the order a till wants to hear it."""
     told = _of_event(event, after)
-    if after.phase is Phase.SIGNING and before.phase is not Phase.SIGNING:
+    if after.phase in TO_BE_SIGNED and before.phase not in TO_BE_SIGNED:
         told.append(_to_be_signed(after))
     if after.payment is not before.payment and after.payment is not None:
         told.append(News("payment", after.payment))
@@ -126,7 +128,7 @@ def _of_prompt(before: LaneState, after: LaneState) -> list[News]:
     told = []
     closed = after.closed
     if closed is not None and closed is not before.closed and closed.by is not None:
-        told.append(News("prompt", views.prompt(closed)))
+        told.append(News("prompt", views.prompt(after, closed)))
     if after.prompt is not None and after.prompt is not before.prompt:
-        told.append(News("prompt", views.prompt(after.prompt)))
+        told.append(News("prompt", views.prompt(after, after.prompt)))
     return told

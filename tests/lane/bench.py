@@ -12,9 +12,9 @@ import trio
 from laned.journal.store import Journal, JournalError, Stored
 from laned.lane import effects as fx
 from laned.lane import events as ev
-from laned.lane.answers import Answered, Exchange, Lost
-from laned.lane.start import Past, start
-from laned.lane.state import LaneState, Phase
+from laned.lane.exchanges import Answered, Exchange, Lost
+from laned.lane.start import JournalSnapshot, start
+from laned.lane.state import LaneState, Phase, Pursuit
 from laned.nexo import messages as m
 from laned.runner import Runner
 
@@ -125,7 +125,7 @@ class Bench:
         self.terminal = FakeTerminal(self.log)
         self.gate: trio.Event | None = None  # what the journal's work waits for
         self._tokens = 0
-        past: Past = self.journal.past()
+        past: JournalSnapshot = self.journal.past()
         self.runner = Runner(
             start(config or lanes.configuration(), past, self.moment()),
             life=self.journal.life,
@@ -160,6 +160,12 @@ class Bench:
         call = await self.terminal.call("Payment", before)
         await call.sent()
         return call
+
+
+def pursuit(made: Bench) -> Pursuit:
+    """What the lane is at work on."""
+    assert made.runner.state.pursuit is not None
+    return made.runner.state.pursuit
 
 
 def approval(call: Call, poi: str = "poi-1") -> m.PaymentResponse:

@@ -22,7 +22,7 @@ from laned.config.schema import Config as Config
 from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.payment import Payment
-from laned.lane.start import Past
+from laned.lane.start import JournalSnapshot
 from laned.lane.state import LaneState as LaneState
 from laned.lane.state import Phase as Phase
 from laned.nexo import messages as m
@@ -109,7 +109,7 @@ def signing(config: Config | None = None) -> Lane:
 
 
 def signing_with_a_login_out(config: Config | None = None) -> Lane:
-    """SIGNING; the terminal had said that there was no session."""
+    """SIGNING_RELOGIN; the terminal had said that there was no session."""
     config = signing(config).config
     lane = quiet(config)
     lane.do(lane.status("NotAllowed"))
@@ -290,8 +290,8 @@ def resolved(config: Config | None = None) -> Lane:
     return silent_with_open_post(config).then(resolution())
 
 
-def not_surveyed(journal: str = "ok") -> Past:
-    return Past(next_service_id=FIRST_SERVICE_ID, surveyed=False, journal=journal)
+def not_surveyed(journal: str = "ok") -> JournalSnapshot:
+    return JournalSnapshot(next_service_id=FIRST_SERVICE_ID, surveyed=False, journal=journal)
 
 
 def about_to_survey(config: Config | None = None) -> Lane:
@@ -309,7 +309,7 @@ def survey_unreachable(config: Config | None = None) -> Lane:
 
 
 def broken(config: Config | None = None) -> Lane:
-    return Lane(config, Past(next_service_id=1, journal="corrupt"))
+    return Lane(config, JournalSnapshot(next_service_id=1, journal="corrupt"))
 
 
 UNFINISHED = (
@@ -319,6 +319,7 @@ UNFINISHED = (
     Phase.DOUBT,
     Phase.RELOGIN,
     Phase.SIGNING,
+    Phase.SIGNING_RELOGIN,
 )
 
 MAKERS: dict[Phase, tuple[Make, ...]] = {
@@ -353,14 +354,15 @@ MAKERS: dict[Phase, tuple[Make, ...]] = {
         reversal_relogin,
         reversal_relogin_between,
     ),
-    Phase.SIGNING: (signing, signing_with_a_login_out),
+    Phase.SIGNING: (signing,),
+    Phase.SIGNING_RELOGIN: (signing_with_a_login_out,),
     Phase.SURVEY: (about_to_survey, survey, survey_unreachable),
     Phase.BROKEN: (broken,),
     Phase.STOPPED: (stopped, stopped_paying),
 }
 
 
-def past_of(lane: Lane) -> Past:
+def past_of(lane: Lane) -> JournalSnapshot:
     """What a crash now would leave behind, read from what was recorded."""
     payment, attempt, below = None, None, FIRST_SERVICE_ID
     surveyed, journal = lane.past.surveyed, lane.past.journal
@@ -384,7 +386,7 @@ def past_of(lane: Lane) -> Past:
             case fx.Acknowledged():
                 journal = "ok"
     newest = attempt if payment is not None else None
-    return Past(
+    return JournalSnapshot(
         next_service_id=below,
         surveyed=surveyed,
         journal=journal,

@@ -11,8 +11,8 @@ from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.machine import handle
 from laned.lane.payment import Order, Payment
-from laned.lane.start import Past, start
-from laned.lane.state import Phase
+from laned.lane.start import JournalSnapshot, start
+from laned.lane.state import Phase, Pursuit
 from laned.lane.turn import Step
 from laned.nexo import messages as m
 
@@ -70,14 +70,18 @@ class Lane:
     """A lane, its clock, and everything that its steps asked for."""
 
     def __init__(
-        self, config: Config | None = None, past: Past | None = None, *, at: float = 100.0
+        self,
+        config: Config | None = None,
+        past: JournalSnapshot | None = None,
+        *,
+        at: float = 100.0,
     ) -> None:
         self.config = config or configuration()
         self.now = at
         self._tokens = 0
         self.sends: list[fx.Send] = []
         self.entries: list[fx.Entry] = []
-        self.past = past or Past(next_service_id=FIRST_SERVICE_ID)
+        self.past = past or JournalSnapshot(next_service_id=FIRST_SERVICE_ID)
         self.last = start(self.config, self.past, self.moment())
         self._note(self.last)
 
@@ -122,6 +126,11 @@ class Lane:
     @property
     def phase(self) -> Phase:
         return self.state.phase
+
+    @property
+    def pursuit(self) -> Pursuit:
+        assert self.state.pursuit is not None
+        return self.state.pursuit
 
     @property
     def payment(self) -> Payment:

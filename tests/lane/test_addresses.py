@@ -8,7 +8,7 @@ from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.addresses import CANDIDATES, LEARN_FOR
 from laned.lane.session import OTHER_TERMINAL_INTERVAL
-from laned.lane.start import Past
+from laned.lane.start import JournalSnapshot
 from laned.lane.state import Phase
 from laned.nexo import messages as m
 
@@ -106,7 +106,7 @@ def test_with_a_payment_unfinished_it_is_only_noted(phase: Phase) -> None:
 
 
 def test_the_address_that_the_file_names_is_the_fall_back() -> None:
-    past = Past(next_service_id=1, address=THERE, serial=SERIAL, configured=HERE)
+    past = JournalSnapshot(next_service_id=1, address=THERE, serial=SERIAL, configured=HERE)
     lane = Lane(past=past).then(ev.TimePassed())
     assert login_to(lane) == THERE
     tried = []
@@ -121,7 +121,7 @@ def test_the_address_that_the_file_names_is_the_fall_back() -> None:
 
 
 def test_a_file_that_names_another_address_is_believed() -> None:
-    past = Past(next_service_id=1, address=THERE, serial=SERIAL, configured=ELSEWHERE)
+    past = JournalSnapshot(next_service_id=1, address=THERE, serial=SERIAL, configured=ELSEWHERE)
     assert login_to(Lane(past=past).then(ev.TimePassed())) == HERE
 
 

@@ -4,8 +4,8 @@ import lanes
 import pytest
 
 from laned.lane import events as ev
-from laned.lane.answers import Answered, Exchange, Lost, NotSent, event_for
 from laned.lane.effects import Send
+from laned.lane.exchanges import Answered, Exchange, Lost, NotSent, event_for
 from laned.nexo import messages as m
 
 OK = m.Response(result="Success")

@@ -7,7 +7,7 @@ from lanes import Lane, configuration, replace
 from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.payment import PaymentState
-from laned.lane.start import Past
+from laned.lane.start import JournalSnapshot
 from laned.lane.state import Phase
 from laned.nexo import messages as m
 
@@ -306,7 +306,7 @@ def test_rule_11_service_ids_go_on_above_all_that_may_have_been_used() -> None:
 
 
 def test_start_without_a_past_logs_in() -> None:
-    lane = Lane(past=Past(next_service_id=7))
+    lane = Lane(past=JournalSnapshot(next_service_id=7))
     assert (lane.phase, lane.state.reason) == (Phase.OFFLINE, "starting")
     lane.wait(0.0)
     assert lane.sends[0].message.header.service_id == "7"

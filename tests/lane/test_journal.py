@@ -13,7 +13,7 @@ from journals import changed, contents, opened, rows
 from laned.journal.store import SCHEMA_VERSION, Journal, JournalError
 from laned.lane import effects as fx
 from laned.lane.payment import PaymentState, Problem
-from laned.lane.start import Past
+from laned.lane.start import JournalSnapshot
 
 
 @pytest.fixture
@@ -218,11 +218,11 @@ def test_what_must_never_be_is_no_condition_of_the_disk(journal: Journal, path: 
 
 
 def test_a_new_journal_starts_its_service_ids_at_random(journal: Journal, path: Path) -> None:
-    assert journal.past() == Past(next_service_id=1000, surveyed=False)
+    assert journal.past() == JournalSnapshot(next_service_id=1000, surveyed=False)
     journal.write([fx.ServiceIDsReserved(1100)])
     journal.close()
     again = Journal(path, random=5)
-    assert again.past() == Past(next_service_id=1100, surveyed=False)
+    assert again.past() == JournalSnapshot(next_service_id=1100, surveyed=False)
     again.close()
 
 

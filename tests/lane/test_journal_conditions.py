@@ -22,7 +22,7 @@ from laned.journal.store import (
 )
 from laned.lane import effects as fx
 from laned.lane.payment import PaymentState
-from laned.lane.start import Past
+from laned.lane.start import JournalSnapshot
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def config(path: Path, on_corrupt: Literal["stop", "aside"] = "stop") -> Config:
     return lanes.replace(lanes.configuration(), journal=journal)
 
 
-def past(path: Path) -> Past:
+def past(path: Path) -> JournalSnapshot:
     journal = Journal(path, 1)
     try:
         return journal.past()
@@ -71,7 +71,7 @@ def damage(path: Path) -> bytes:
 
 
 def test_rule_11_the_very_first_journal_is_not_in_place_of_another(path: Path) -> None:
-    assert past(path) == Past(next_service_id=2, surveyed=False, journal="ok")
+    assert past(path) == JournalSnapshot(next_service_id=2, surveyed=False, journal="ok")
     assert past(path).journal == "ok"
 
 
@@ -84,12 +84,12 @@ def test_rule_11_a_lost_journal_is_known_by_its_lock(path: Path, how: str) -> No
     if how == "empty":
         path.touch()
     for _ in range(2):
-        assert past(path) == Past(next_service_id=2, surveyed=False, journal="new")
+        assert past(path) == JournalSnapshot(next_service_id=2, surveyed=False, journal="new")
     journal = Journal(path, 1)
     assert journal.find("a") is None
     journal.write([fx.Acknowledged(), fx.Surveyed()])
     journal.close()
-    assert past(path) == Past(next_service_id=2, surveyed=True, journal="ok")
+    assert past(path) == JournalSnapshot(next_service_id=2, surveyed=True, journal="ok")
 
 
 def test_rule_11_what_the_terminal_did_before_is_kept_once(journal: Journal, path: Path) -> None:
@@ -174,7 +174,7 @@ def test_another_daemon_is_no_broken_journal(journal: Journal, path: Path) -> No
 def test_rule_13_a_broken_journal_gives_and_takes_nothing() -> None:
     error = JournalError("j.sqlite3: damaged", "corrupt")
     broken = BrokenJournal(error)
-    assert broken.past() == Past(next_service_id=1, journal="corrupt")
+    assert broken.past() == JournalSnapshot(next_service_id=1, journal="corrupt")
     works: list[Callable[[], object]] = [
         lambda: broken.find("a"),
         lambda: broken.payments(None, 1, None),

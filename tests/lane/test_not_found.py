@@ -58,9 +58,9 @@ def test_rule_4_not_believed_while_the_post_is_open() -> None:
 
 def test_rule_3_a_connection_on_which_nothing_comes_is_given_up_after_response_timeout() -> None:
     lane = not_found_at(lanes.quiet(), 0.0, *[30.0] * 8)
-    assert (lane.phase, lane.state.post_open) == (Phase.PAYING, True)
+    assert (lane.phase, lane.pursuit.response_expected) == (Phase.PAYING, True)
     not_found_at(lane, 30.0)
-    assert (lane.phase, lane.state.post_open) == (Phase.DOUBT, False)
+    assert (lane.phase, lane.pursuit.response_expected) == (Phase.DOUBT, False)
     assert lane.now == 100.0 + lane.config.terminal.response_timeout
     assert len(lane.sent_now(ASK)) == 1
     not_found_at(lane, 0.0)
@@ -76,7 +76,7 @@ def test_rule_3_it_is_not_while_the_terminal_has_shown_that_it_has_the_payment(w
     for _ in range(40):
         lane.wait(30.0)
         lane.do(lane.status("NotFound"))
-    assert lane.state.post_open
+    assert lane.pursuit.response_expected
     assert lane.payment.state is PaymentState.UNKNOWN, "a person may say what became of it"
     lane.do(lane.answered())
     assert lane.ended() == ("approved", None)

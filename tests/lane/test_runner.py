@@ -7,12 +7,12 @@ from pathlib import Path
 import lanes
 import pytest
 import trio
-from bench import Bench, approval, bench, ready
+from bench import Bench, approval, bench, pursuit, ready
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from laned.journal.store import JournalError
 from laned.lane import events as ev
-from laned.lane.answers import Lost, NotSent
+from laned.lane.exchanges import Lost, NotSent
 from laned.lane.payment import PaymentState
 from laned.lane.session import JITTER
 from laned.lane.state import LaneState, Phase
@@ -163,10 +163,10 @@ async def test_the_lane_hears_when_the_request_has_left(
     async with ready(path) as made:
         await made.runner.handle(ASKED)
         call = await made.terminal.call("Payment")
-        assert not made.runner.state.sent
+        assert not pursuit(made).sent
         await call.sent()
         await wait_all_tasks_blocked()
-        assert made.runner.state.sent
+        assert pursuit(made).sent
 
 
 async def test_a_reversal_is_asked_for_where_it_was_paid_or_not_at_all(

@@ -5,14 +5,14 @@ from pathlib import Path
 import lanes
 import pytest
 import trio
-from bench import Bench, Call, approval, bench, ready
+from bench import Bench, Call, approval, bench, pursuit, ready
 from journals import rows
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from laned.journal.store import Journal, JournalError
 from laned.lane import effects as fx
 from laned.lane import events as ev
-from laned.lane.answers import Answered, Lost
+from laned.lane.exchanges import Answered, Lost
 from laned.lane.payment import Payment, PaymentState
 from laned.lane.state import LaneState, Phase
 from laned.nexo import messages as m
@@ -193,10 +193,10 @@ async def test_rule_10_reversed_with_what_the_journal_knows(
         body = call.message.body
         assert isinstance(body, m.ReversalRequest)
         assert body.poi_transaction.transaction_id == "poi-1"
-        sent = [made.runner.state.sent]
+        sent = [pursuit(made).sent]
         await call.sent()
         await wait_all_tasks_blocked()
-        assert [*sent, made.runner.state.sent] == [False, True]
+        assert [*sent, pursuit(made).sent] == [False, True]
         call.answer(m.ReversalResponse(response=m.Response(result="Success")))
         await made.until(Phase.READY)
         assert stored(made).state is PaymentState.REVERSED

@@ -86,7 +86,7 @@ def test_an_abort_while_the_declined_one_waits_for_a_login_does_not_spin() -> No
     lane = lanes.signing_with_a_login_out()
     assert lane.state.prompt is not None
     lane.do(ev.PromptAnswered(lane.state.prompt.id, False))
-    assert lane.phase is Phase.SIGNING
+    assert lane.phase is Phase.SIGNING_RELOGIN
     lane.do(ev.AbortAsked("a"))
     aborts = lane.sent_now(m.AbortRequest)
     lane.wait(8.0)  # "it would spin": and a lane that spins takes no events any more

@@ -46,7 +46,8 @@ def test_what_is_asked_looks_as_in_default_integration() -> None:
     assert fx.PaymentChanged(lane.payment) in lane.entries
     prompt = lane.state.prompt
     assert prompt is not None
-    assert (prompt.kind, prompt.text) == ("signature", "Underskrift OK?")
+    told = views.prompt(lane.state, prompt)
+    assert (told.kind, told.text) == ("signature", "Underskrift OK?")
     assert views.display(lane.state).lines == ("Underskrift OK?",)
 
 
@@ -202,7 +203,7 @@ def test_another_terminal_than_the_one_that_charged_is_asked_for_nothing() -> No
 def test_a_login_that_is_out_is_waited_for_before_the_reversal() -> None:
     lane = lanes.signing_with_a_login_out(config())
     signed(lane, confirmed=False)
-    assert (lane.phase, lane.sent(m.ReversalRequest)) == (Phase.SIGNING, [])
+    assert (lane.phase, lane.sent(m.ReversalRequest)) == (Phase.SIGNING_RELOGIN, [])
     crashed = lanes.restarted(lane)
     assert len(crashed.sent(m.ReversalRequest)) == 1, "it was declined: nobody is asked again"
     lane.do(lanes.login())

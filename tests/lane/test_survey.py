@@ -9,7 +9,7 @@ from lanes import Lane, not_surveyed
 from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.session import JITTER
-from laned.lane.start import Past
+from laned.lane.start import JournalSnapshot
 from laned.lane.state import Phase
 from laned.nexo import messages as m
 from laned.views import lane as views
@@ -188,7 +188,7 @@ def test_rule_13_nothing_is_sent_and_payments_are_refused() -> None:
 
 
 def test_the_display_speaks_of_a_last_payment_only_if_there_is_one() -> None:
-    lane = Lane(past=Past(next_service_id=7, surveyed=False)).wait(0.0)
+    lane = Lane(past=JournalSnapshot(next_service_id=7, surveyed=False)).wait(0.0)
     assert views.display(lane.state).lines == ("Vänta",)
     lane.do(lane.status("Busy"))
     assert views.display(lane.state).lines == ("Kontrollerar senaste köpet",)

@@ -8,8 +8,8 @@ from lanes import Lane, configuration, replace
 
 from laned.lane import events as ev
 from laned.lane.machine import TABLE, Ignore, Refuse
-from laned.lane.start import Past
-from laned.lane.state import Phase, Verdict
+from laned.lane.start import JournalSnapshot
+from laned.lane.state import ManualResolution, Phase
 from laned.nexo import messages as m
 
 CELLS = [
@@ -46,17 +46,23 @@ def situations(phase: Phase) -> Iterator[Lane]:
 def with_a_past(lane: Lane) -> Lane:
     """The lane, in a new journal, and after a person resolved a payment whose POST is open."""
     past = RESOLVED.state
-    lane.state = replace(lane.state, verdicts=past.verdicts, settled=past.settled, journal="new")
+    lane.state = replace(
+        lane.state, manual_resolutions=past.manual_resolutions, settled=past.settled, journal="new"
+    )
     return lane
 
 
-RESOLVED = Lane(at=50.0, past=Past(next_service_id=500)).then(ev.TimePassed()).then(lanes.login())
+RESOLVED = (
+    Lane(at=50.0, past=JournalSnapshot(next_service_id=500))
+    .then(ev.TimePassed())
+    .then(lanes.login())
+)
 RESOLVED.do(ev.PaymentAsked(lanes.order("v")))
 RESOLVED.do(RESOLVED.left())
 RESOLVED.wait(30.0)
 RESOLVED.do(RESOLVED.silent())
 RESOLVED.do(lanes.resolution(payment_id="v"))
-assert isinstance(RESOLVED.state.verdicts[0], Verdict)
+assert isinstance(RESOLVED.state.manual_resolutions[0], ManualResolution)
 
 
 def variants(kind: type[ev.Event], lane: Lane) -> Iterator[ev.Event]:

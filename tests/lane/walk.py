@@ -11,7 +11,7 @@ from walkterminal import RandomTerminal
 
 from laned.lane import effects as fx
 from laned.lane import events as ev
-from laned.lane.start import Past
+from laned.lane.start import JournalSnapshot
 from laned.lane.state import Phase
 from laned.lane.turn import Step
 from laned.nexo import messages as m
@@ -42,7 +42,7 @@ class Walk:
             config = with_approve_button(config)
         if self.random.random() < 0.3:
             config = lanes.light(config)
-        past = Past(
+        past = JournalSnapshot(
             next_service_id=lanes.FIRST_SERVICE_ID,
             surveyed=self.random.random() < 0.5,
             journal=self.random.choice(("ok", "ok", "new")),

@@ -57,7 +57,8 @@ class Books(Rules):
             if not self._logged_in:
                 return "who answers is not known"
             life = self.world.life
-            if life is None or not life.runner.state.watched:
+            pursuit = life.runner.state.pursuit if life is not None else None
+            if pursuit is None or not pursuit.callbacks_trusted:
                 return "nobody watched what it did"
         return ""
 

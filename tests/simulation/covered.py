@@ -32,7 +32,7 @@ _never(EVENTS, ["stopped"], "the runner ends with the event that stops the lane"
 for _answer in ("LoginAnswered", "LoginFailed"):
     _never(
         [_answer],
-        _others("logging_in", "relogin", "signing"),
+        _others("logging_in", "relogin", "signing_relogin"),
         "a Login's phase lasts until its answer",
     )
 _never(["LogoutEnded"], _others("logging_out"), "a Logout's phase lasts until its answer")
@@ -53,9 +53,6 @@ RARE: dict[str, set[str]] = {
     "AttemptLost": _others("paying", "doubt"),
     "StatusAnswered": _others("paying", "retrying", "doubt", "ready", "survey"),
     "StatusFailed": _others("paying", "retrying", "doubt", "ready", "survey"),
-    # A Login was out when the answer came that wants a signature.
-    "LoginAnswered": {"signing"},
-    "LoginFailed": {"signing"},
     # The terminal's post is late, or comes twice, and the payment is over or not asked of it.
     "DisplayShown": {"signing", "updating"},
     "Printed": {"offline", "ready", "retrying", "relogin"},
@@ -68,6 +65,8 @@ RARE: dict[str, set[str]] = {
     "TimePassed": {"relogin", "ready", "logged_out"},
 }
 """Cells that take two coincidences: they are shown, and not asked for."""
+for _event in EVENTS:  # a Login was out when the answer came that wants a signature
+    RARE.setdefault(_event, set()).add("signing_relogin")
 PLACES = (
     *(
         f"{when} {category} is {what}"

@@ -235,7 +235,7 @@ class Crowd:
         if chance < 0.15:
             orders = self._world.books.repeatable()
             return ev.PaymentAsked(self._random.choice(orders)) if orders else ev.LoginAsked()
-        if chance < 0.4 and phase in (*IDLE, Phase.PENDING, Phase.SIGNING):
+        if chance < 0.4 and phase in (*IDLE, Phase.PENDING, Phase.SIGNING, Phase.SIGNING_RELOGIN):
             return self._random.choice(STRAY)
         return meddling(self._world, self._random)
 

@@ -158,11 +158,12 @@ async def _customer(world: World, scenario: str) -> None:
         found = None
         with trio.move_on_after(1.0):
             found = await runner.until(partial(asks, answered))
+        pursuit = runner.state.pursuit
         if found is not None and found.prompt is not None:
             answered = found.prompt.id
             await trio.sleep(1.0)
             yes = scenario == "signature-approved"
             await world.bring(ev.ButtonPressed("confirm" if yes else "abort"))
-        elif scenario == "aborted" and runner.state.payment is not None and runner.state.sent:
+        elif scenario == "aborted" and pursuit is not None and pursuit.sent:
             await trio.sleep(0.5)
             await world.bring(ev.ButtonPressed("abort"))

@@ -55,7 +55,7 @@ async def test_a_stranger_that_is_logged_in_to_is_not_believed_yet(
         await stranger.post(WISH)
         await trio.sleep(1)
         assert stream.of("print") == []
-        assert not rig.lane.runner.state.upkeep.wanted, "it would log the lane out for an hour"
+        assert not rig.lane.runner.state.maintenance.wanted, "it would log the lane out for an hour"
         network.handle_async_request = connect  # type: ignore[method-assign]
         network.unplugged = False
         await rig.settled()

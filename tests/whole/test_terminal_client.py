@@ -14,7 +14,7 @@ from functools import partial
 import pytest
 import trio
 
-from laned.lane.answers import Answered, Exchange, Lost, NotSent
+from laned.lane.exchanges import Answered, Exchange, Lost, NotSent
 from laned.nexo import encode
 from laned.nexo.messages import Category, LogoutRequest, LogoutResponse, Message, request_header
 from laned.terminal.client import TerminalClient

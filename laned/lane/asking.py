@@ -2,7 +2,6 @@
 
 import msgspec
 
-from laned.lane.buttons import between_attempts
 from laned.lane.payment import Attempt, PaymentState, Problem
 from laned.lane.state import Phase
 from laned.lane.turn import Turn
@@ -18,8 +17,8 @@ def ask(turn: Turn) -> None:
     """
     attempt = turn.attempt
     if turn.state.phase is Phase.PAYING and not attempt.session_lost:
-        turn.change(watched=False)  # asked for want of any callback: they may not get through
-    last = turn.state.ask_for_last
+        turn.pursue(callbacks_trusted=False)  # asked for want of any: they may not get through
+    last = turn.pursuit.ask_for_last
     request = TransactionStatusRequest(reference=None if last else reference_to(attempt))
     timeout = turn.state.config.terminal.status_timeout
     asking = turn.send(Category.TRANSACTION_STATUS, request, timeout=timeout, attempt=attempt)
@@ -35,7 +34,7 @@ def ask_later(turn: Turn, seconds: float | None = None) -> None:
 
 
 def reference_to(attempt: Attempt) -> MessageReference:
-    """The attempt's request, named as a TransactionStatus or Abort names it."""
+    """Name the attempt's request as a TransactionStatus or Abort names it."""
     return MessageReference(
         category=attempt.category,
         service_id=attempt.service_id,
@@ -44,18 +43,18 @@ def reference_to(attempt: Attempt) -> MessageReference:
     )
 
 
-def in_doubt(turn: Turn) -> None:
-    """The attempt's own answer will not come any more: from here on only questions help."""
+def doubt(turn: Turn) -> None:
+    """Go on with questions: the attempt's own answer will not come any more."""
     if turn.state.phase is Phase.RELOGIN:
         return  # asked as soon as the Login that is out is over
-    turn.change(phase=Phase.DOUBT)
+    turn.enter(Phase.DOUBT)
     if turn.state.asking is None:
         ask(turn)
 
 
-def not_known(turn: Turn, error: Problem | None = None) -> None:
+def tell_unknown(turn: Turn, error: Problem | None = None) -> None:
     """Say that the outcome is not known, and why if there is more to say than silence."""
-    turn.change(running=False)
+    turn.pursue(terminal_working=False)
     reversal = turn.payment.reversal
     if reversal is not None:
         told = msgspec.structs.replace(reversal, state="unknown", error=error or reversal.error)
@@ -69,35 +68,7 @@ def not_known(turn: Turn, error: Problem | None = None) -> None:
         turn.change_payment(state=PaymentState.UNKNOWN, error=error)
 
 
-def shows(turn: Turn) -> None:
-    """The terminal posts something after the attempt's last byte left: it may well be about it.
-
-    Also where it is not: then a "not found" is not believed that could have been (money rule 4).
-    What a terminal shows after a Login is about that.
-    """
-    turn.heard()
-    phase, lost = turn.state.phase, turn.state.attempt and turn.attempt.session_lost
-    if turn.state.sent and (phase is Phase.PAYING or (phase is Phase.DOUBT and not lost)):
-        has_it(turn)
-
-
-def has_it(turn: Turn) -> None:
-    """The terminal has the attempt, or had it: that it does not know it proves nothing any more.
-
-    Recorded once, before anything relies on it.
-    """
-    if not turn.attempt.reached and not between_attempts(turn.state):
-        turn.change_attempt(reached=True)
-
-
-def runs(turn: Turn) -> None:
-    """The terminal says that it is still at it."""
-    has_it(turn)
-    turn.change(running=True, not_found_at=None, ask_for_last=False)
-    processing(turn)
-
-
-def processing(turn: Turn) -> None:
+def tell_processing(turn: Turn) -> None:
     """Say that the outcome is being worked on, if it was said to be unknown."""
     if not turn.state.unknown:
         return
@@ -110,3 +81,33 @@ def processing(turn: Turn) -> None:
         )
     else:
         turn.change_payment(state=PaymentState.PROCESSING)
+
+
+def note_reached(turn: Turn) -> None:
+    """Record, once, that the terminal has the attempt, or had it.
+
+    That it does not know it proves nothing any more. On disk before anything relies on it.
+    """
+    if not turn.attempt.reached and not turn.pursuit.between_attempts:
+        turn.change_attempt(reached=True)
+
+
+def note_working(turn: Turn) -> None:
+    """The terminal says that it is still at it."""
+    note_reached(turn)
+    turn.pursue(terminal_working=True, not_found_at=None, ask_for_last=False)
+    tell_processing(turn)
+
+
+def note_post(turn: Turn) -> None:
+    """The terminal posts something after the attempt's last byte left: it may well be about it.
+
+    Also where it is not: then a "not found" is not believed that could have been (money rule 4).
+    What a terminal shows after a Login is about that.
+    """
+    turn.postpone_inquiry()
+    pursuit, phase = turn.state.pursuit, turn.state.phase
+    if pursuit is None or pursuit.attempt is None or not pursuit.sent:
+        return
+    if phase is Phase.PAYING or (phase is Phase.DOUBT and not pursuit.attempt.session_lost):
+        note_reached(turn)

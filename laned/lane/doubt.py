@@ -1,10 +1,9 @@
 """What the answers to our questions mean for an attempt in doubt (money rules 3 to 5)."""
 
-from laned.lane import abort, attempts, outcome, replies, session, status, survey
-from laned.lane.buttons import between_attempts
-from laned.lane.events import LoginAnswered, LoginFailed, ResolveAsked, StatusAnswered, StatusFailed
-from laned.lane.payment import PaymentState, Problem, Resolved
-from laned.lane.state import Phase
+from laned.lane import answers, asking, attempts, judging, late, session, survey
+from laned.lane.events import LoginAnswered, LoginFailed, StatusAnswered, StatusFailed
+from laned.lane.payment import Problem
+from laned.lane.state import Phase, Reason
 from laned.lane.turn import Turn
 from laned.nexo.messages import (
     NO_SESSION,
@@ -21,24 +20,23 @@ NOT_AT_ONCE = 0.1  # seconds: what is left of them can be less than a clock can 
 def status_answered(turn: Turn, event: StatusAnswered) -> None:
     """The terminal answered a question about the attempt."""
     repeated = event.response.repeated
-    replies.late_repeat(turn, event)
+    late.repeated(turn, event)
     if event.service_id != turn.state.asking and not _about_attempt(turn, repeated):
         return  # an older question, while a later one is out
     turn.change(asking=None)
     response = event.response.response
     condition = response.error_condition
-    if between_attempts(turn.state):
+    if turn.pursuit.between_attempts:
         _after_refusal(turn, condition)
     elif repeated is not None:
         _repeated(turn, event, repeated)
     elif condition in (ErrorCondition.BUSY, ErrorCondition.IN_PROGRESS):
-        status.runs(turn)
-        status.ask_later(turn)
-        if turn.state.aborting and turn.state.aborts_left and not turn.state.abort_at:
-            abort.send_abort(turn)
+        asking.note_working(turn)
+        asking.ask_later(turn)
+        attempts.abort_if_wanted(turn)
     elif condition in NO_SESSION:
         session.log_in_again(turn)
-    elif condition == ErrorCondition.NOT_FOUND and not turn.state.ask_for_last:
+    elif condition == ErrorCondition.NOT_FOUND and not turn.pursuit.ask_for_last:
         _not_found(turn)
     else:
         _inconclusive(turn, f"{condition or response.result} {response.additional_response}")
@@ -49,8 +47,8 @@ def _about_attempt(turn: Turn, repeated: RepeatedMessage | None) -> bool:
     return (
         repeated is not None
         and isinstance(repeated.body, PaymentResponse | ReversalResponse)
-        and not between_attempts(turn.state)
-        and replies.is_ours(turn.attempt, repeated.header, repeated.body, direct=False)
+        and not turn.pursuit.between_attempts
+        and judging.is_ours(turn.attempt, repeated.header, repeated.body, direct=False)
     )
 
 
@@ -62,7 +60,7 @@ def _after_refusal(turn: Turn, condition: str | None) -> None:
         _try_later(turn, "the terminal's session is not certain")
     else:
         interval = turn.state.config.terminal.retry_interval
-        turn.change(retry_at=turn.now.monotonic + interval)
+        turn.pursue(retry_at=turn.now.monotonic + interval)
 
 
 def _repeated(turn: Turn, event: StatusAnswered, repeated: RepeatedMessage) -> None:
@@ -70,14 +68,14 @@ def _repeated(turn: Turn, event: StatusAnswered, repeated: RepeatedMessage) -> N
     body, header = repeated.body, repeated.header
     if not isinstance(body, PaymentResponse | ReversalResponse):
         _inconclusive(turn, "the terminal repeated something else than a payment")
-    elif not turn.state.ask_for_last or _about_attempt(turn, repeated):
-        replies.take(turn, header, body, event.poi_owner, direct=False)
+    elif not turn.pursuit.ask_for_last or _about_attempt(turn, repeated):
+        answers.take(turn, header, body, event.poi_owner, direct=False)
         if turn.state.unknown:
             _ask_for_last(turn)  # the other question may bring more
     elif event.repeated_of is None:
         turn.record(survey.foreign(turn, header.service_id or "", body))
         _inconclusive(turn, "the terminal's last transaction is not of this journal")
-    elif not replies.same_terminal(turn):
+    elif not session.same_terminal(turn):
         _inconclusive(turn, "it is not certain that this is the terminal that was asked")
     elif not _older(turn, event.repeated_of, body):
         _inconclusive(turn, "the terminal's last transaction is an earlier attempt")
@@ -85,7 +83,7 @@ def _repeated(turn: Turn, event: StatusAnswered, repeated: RepeatedMessage) -> N
         _inconclusive(turn, "the terminal may have forgotten it, and only what was before is left")
     else:
         message = f"the terminal's last transaction is payment {event.repeated_of}: it never had it"
-        outcome.did_not_happen(turn, Problem(ErrorCondition.NOT_FOUND, message))
+        attempts.give_up(turn, Problem(ErrorCondition.NOT_FOUND, message))
 
 
 def _older(turn: Turn, owner: str, body: PaymentResponse | ReversalResponse) -> bool:
@@ -107,7 +105,7 @@ def _may_have_forgotten(turn: Turn) -> bool:
     was not may have charged, then lost power before that was stored, and kept what was before.
     """
     attempt = turn.attempt
-    return attempt.reached or (attempt.session_lost and not turn.state.watched)
+    return attempt.reached or (attempt.session_lost and not turn.pursuit.callbacks_trusted)
 
 
 def _not_found(turn: Turn) -> None:
@@ -117,111 +115,90 @@ def _not_found(turn: Turn) -> None:
     terminal shows no sign of is given up after terminal.response_timeout, and asked after then.
     """
     now = turn.now.monotonic
-    since = turn.state.not_found_at
+    since = turn.pursuit.not_found_at
     if turn.state.phase is Phase.PAYING and not turn.attempt.reached:
-        left = turn.state.answer_by - now
+        left = turn.pursuit.answer_by - now
         if left > 0:
-            status.ask_later(turn, max(min(left, status.SLOW_INTERVAL), NOT_AT_ONCE))
+            asking.ask_later(turn, max(min(left, asking.SLOW_INTERVAL), NOT_AT_ONCE))
         else:
-            turn.change(post_open=False)  # the terminal does not say Busy: money rule 3
-            status.in_doubt(turn)
+            turn.pursue(response_expected=False)  # the terminal does not say Busy: money rule 3
+            asking.doubt(turn)
     elif turn.attempt.session_lost or turn.attempt.reached:
         _inconclusive(turn, "the terminal knew of it, or lost its session since")
     elif since is None:
-        turn.change(not_found_at=now)
-        status.ask_later(turn, max(turn.state.config.terminal.retry_interval, NOT_FOUND_APART))
+        turn.pursue(not_found_at=now)
+        asking.ask_later(turn, max(turn.state.config.terminal.retry_interval, NOT_FOUND_APART))
     elif now - since < NOT_FOUND_APART:
-        status.ask_later(turn, max(since + NOT_FOUND_APART - now, NOT_AT_ONCE))
+        asking.ask_later(turn, max(since + NOT_FOUND_APART - now, NOT_AT_ONCE))
     else:
         error = Problem(ErrorCondition.NOT_FOUND, "the terminal never had it")
-        outcome.did_not_happen(turn, error)
+        attempts.give_up(turn, error)
 
 
 def _inconclusive(turn: Turn, message: str) -> None:
     """The terminal speaks, but does not say what became of the attempt: ask the other question."""
     first = turn.payment.reversal.error if turn.payment.reversal else turn.payment.error
-    status.not_known(turn, first or Problem("Unknown", message))
-    asked_for_last = turn.state.ask_for_last
-    turn.change(ask_for_last=False)
+    asking.tell_unknown(turn, first or Problem("Unknown", message))
+    asked_for_last = turn.pursuit.ask_for_last
+    turn.pursue(ask_for_last=False)
     if not asked_for_last:
         _ask_for_last(turn)
-    slow = asked_for_last or turn.state.post_open  # the answer will hardly change
-    status.ask_later(turn, status.SLOW_INTERVAL if slow else None)
+    slow = asked_for_last or turn.pursuit.response_expected  # the answer will hardly change
+    asking.ask_later(turn, asking.SLOW_INTERVAL if slow else None)
 
 
 def _ask_for_last(turn: Turn) -> None:
     """Ask the other question next, unless the attempt may not have been read yet (rule 4)."""
-    turn.change(ask_for_last=not turn.state.post_open)
+    turn.pursue(ask_for_last=not turn.pursuit.response_expected)
 
 
 def status_failed(turn: Turn, event: StatusFailed) -> None:
     """The terminal does not answer a question about the attempt."""
     if event.service_id != turn.state.asking:
         return
-    if between_attempts(turn.state):
+    if turn.pursuit.between_attempts:
         _try_later(turn, "the terminal does not answer")
     else:
-        turn.change(watched=False)
-        status.not_known(turn)
-        status.ask_later(turn)
+        turn.pursue(callbacks_trusted=False)
+        asking.tell_unknown(turn)
+        asking.ask_later(turn)
 
 
 def _try_later(turn: Turn, message: str) -> None:
     """No attempt is out: go on asking for a session until the time for it is over."""
-    turn.change(phase=Phase.RETRYING)
-    give_up_at = turn.state.give_up_at
+    turn.enter(Phase.RETRYING)
+    give_up_at = turn.pursuit.give_up_at
     if give_up_at is None or turn.now.monotonic >= give_up_at:
         turn.change(logged_in=False)
-        outcome.did_not_happen(turn, Problem(turn.attempt.refused or "", message))
+        attempts.give_up(turn, Problem(turn.attempt.refused or "", message))
     else:
-        status.ask_later(turn)
+        asking.ask_later(turn)
 
 
 def logged_in_again(turn: Turn, event: LoginAnswered) -> None:
     """The session is back (or not) in the middle of a payment."""
-    reason = session.admitted(turn, event)
-    turn.change(reason=reason)
-    if between_attempts(turn.state):
+    reason, condition = session.admit(turn, event)
+    turn.change(reason=reason, condition=condition)
+    if turn.pursuit.between_attempts:
         if reason:
-            _try_later(turn, f"no session: {reason}")
+            _try_later(turn, f"no session: {turn.state.why}")
         else:
             attempts.attempt(turn)
     else:
-        turn.change(phase=Phase.DOUBT)
+        turn.enter(Phase.DOUBT)
         if reason:
-            status.not_known(turn)
-        stranger = reason == session.OTHER_TERMINAL  # who is not to be reset every few seconds
-        if stranger and not turn.state.sent:
-            turn.change(post_open=False)  # what has not left yet must not reach it
-        status.ask_later(turn, session.OTHER_TERMINAL_INTERVAL if stranger else None)
+            asking.tell_unknown(turn)
+        stranger = reason is Reason.OTHER_TERMINAL  # who is not to be reset every few seconds
+        if stranger and not turn.pursuit.sent:
+            turn.pursue(response_expected=False)  # what has not left yet must not reach it
+        asking.ask_later(turn, session.OTHER_TERMINAL_INTERVAL if stranger else None)
 
 
 def login_failed(turn: Turn, event: LoginFailed) -> None:
     """The terminal did not answer the Login that the payment needs."""
-    if between_attempts(turn.state):
+    if turn.pursuit.between_attempts:
         _try_later(turn, event.reason)
     else:
-        turn.change(phase=Phase.DOUBT)
-        status.not_known(turn)
-        status.ask_later(turn)
-
-
-def resolve_asked(turn: Turn, event: ResolveAsked) -> None:
-    """A person says what became of an unknown payment; the terminal's own answer still wins.
-
-    Of an unknown reversal too: `approved`, the payment stands; `failed`, it was reversed.
-    """
-    payment = turn.payment
-    if event.payment_id != payment.id or (payment.reversal is not None and not payment.unknown):
-        turn.refuse("not_unknown", f"payment {event.payment_id} is not unknown")
-    elif not turn.state.unknown:
-        turn.refuse("lane_busy", "the terminal says that the payment still runs")
-    else:
-        resolved = Resolved(event.uid, event.note, turn.utc)
-        if payment.reversal is None:
-            outcome.finish(turn, state=PaymentState(event.state), resolved=resolved)
-        elif event.state == "approved":
-            error = Problem("Resolved", "the payment stands")
-            outcome.end_reversal(turn, error, resolved=resolved)
-        else:
-            outcome.end_reversal(turn, None, resolved=resolved)
+        turn.enter(Phase.DOUBT)
+        asking.tell_unknown(turn)
+        asking.ask_later(turn)

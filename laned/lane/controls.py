@@ -1,7 +1,7 @@
 """What people want: tills by the API, customers and attendants by the buttons."""
 
-from laned.lane import abort, attempts, outcome, prompts, signature
-from laned.lane.buttons import Meaning, between_attempts, meaning
+from laned.lane import attempts, ending, prompts, signature
+from laned.lane.buttons import Meaning, meaning
 from laned.lane.events import AbortAsked, ButtonPressed, ConfirmAsked, PaymentAsked, PromptAnswered
 from laned.lane.state import AnsweredBy, Phase
 from laned.lane.turn import Turn
@@ -17,7 +17,7 @@ def refuse_payment(turn: Turn, event: PaymentAsked) -> None:
 
 def button_pressed(turn: Turn, event: ButtonPressed) -> None:
     """A button is pressed while a payment is unfinished."""
-    if event.since < turn.state.meant_since.get(event.name, event.since):
+    if event.since < turn.state.meaning_changed_at.get(event.name, event.since):
         return  # it was down before it meant this: nobody has pressed it for this
     match meaning(turn.state, event.name):
         case Meaning.START:
@@ -25,7 +25,7 @@ def button_pressed(turn: Turn, event: ButtonPressed) -> None:
         case Meaning.CANCEL:
             _cancel(turn, "button")
         case Meaning.ABORT:
-            abort.request_abort(turn)
+            attempts.request_abort(turn)
         case Meaning.APPROVE:
             signature.answer(turn, approved=True, by="button")
         case Meaning.DECLINE:
@@ -62,12 +62,12 @@ def abort_asked(turn: Turn, event: AbortAsked) -> None:
         turn.refuse("not_abortable", f"payment {event.payment_id} is not running")
     elif turn.state.phase is Phase.PENDING:
         _cancel(turn, "till")
-    elif turn.state.phase is Phase.SIGNING or (
-        prompt is not None and prompt.kind == "signature" and not between_attempts(turn.state)
+    elif turn.state.phase in (Phase.SIGNING, Phase.SIGNING_RELOGIN) or (
+        prompt is not None and prompt.kind == "signature" and not turn.pursuit.between_attempts
     ):
         signature.answer(turn, approved=False, by="till")
     else:
-        abort.request_abort(turn)
+        attempts.request_abort(turn)
 
 
 def _start(turn: Turn, by: AnsweredBy) -> None:
@@ -77,4 +77,4 @@ def _start(turn: Turn, by: AnsweredBy) -> None:
 
 def _cancel(turn: Turn, by: AnsweredBy) -> None:
     prompts.close(turn, answer=False, by=by)
-    outcome.cancel(turn)
+    ending.cancel(turn)

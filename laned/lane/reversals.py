@@ -1,0 +1,52 @@
+"""Reversals: what was approved is given back at the terminal (money rules 9 and 10)."""
+
+from laned.lane import attempts, ending
+from laned.lane.events import ReversalAsked
+from laned.lane.judging import reversal_ended
+from laned.lane.payment import PaymentState, Problem, Reversal, ReversalOrder
+from laned.lane.state import ManualResolution, Phase, Pursuit
+from laned.lane.turn import Turn
+from laned.nexo.messages import ReversalReason
+
+
+def begin(turn: Turn, event: ReversalAsked) -> None:
+    """Give back an approved payment, the terminal's last, because a till wants it."""
+    payment = event.payment
+    if payment is None or payment.state is not PaymentState.APPROVED:
+        state = payment.state if payment is not None else "not known"
+        turn.refuse("not_reversible", f"payment {event.payment_id} is {state}")
+        return
+    if payment.poi_transaction is None or event.superseded_by is not None:
+        newer = event.superseded_by or "one that the journal does not know"
+        turn.refuse("not_reversible", f"the terminal's last payment is {newer}")
+        return
+    here = turn.state.terminal.serial_number
+    if event.charged_by and here and event.charged_by != here:
+        turn.refuse("not_reversible", f"it was paid at terminal {event.charged_by}, not at {here}")
+        return
+    its_own: list[ManualResolution] = []
+    others: list[ManualResolution] = []
+    for one in turn.state.manual_resolutions:
+        (its_own if one.payment.id == payment.id else others).append(one)
+    if any(one.response_expected for one in its_own):
+        turn.refuse("not_reversible", "the answer to its last reversal may still come")
+        return
+    pursuit = Pursuit(payment=payment, order=ReversalOrder(event.reason))
+    turn.change(manual_resolutions=tuple(others), pursuit=pursuit)
+    turn.change_payment(reversal=Reversal(state="processing", reason=event.reason))
+    attempts.attempt(turn)
+
+
+def give_back_unsigned(turn: Turn) -> None:
+    """Give back what the terminal has charged and nobody has signed for (money rule 9)."""
+    if turn.state.phase is Phase.SIGNING_RELOGIN:
+        return  # it would kill the reversal, which is made when it is over
+    order = ReversalOrder(ReversalReason.MERCHANT_CANCEL)
+    charged = turn.attempt
+    turn.pursue(order=order, attempt=None, give_up_at=None, sessions_missing=0)
+    turn.change_payment(reversal=Reversal(state="processing", reason=order.reason))
+    if turn.payment.poi_transaction is None:
+        unnamed = Problem("NotReversible", "the terminal did not say which transaction it was")
+        ending.finish(turn, **reversal_ended(turn.payment, unnamed))
+    else:
+        attempts.attempt(turn, charged)
