@@ -1,27 +1,36 @@
-"""The lane's transitions, all of them, in one table: what each event does in each phase.
+"""The lane's transitions. `handle` takes one step; what it does stands in `laned.lane.table`.
 
 Theory of operation
 -------------------
-A lane is in exactly one `Phase`. Six phases have nothing unfinished, and only in them may a Login
-or Logout start freely (money rule 5)::
+A lane is in exactly one `Phase`, and the table has a cell for each event in each phase. Where a
+phase can lead to says LEADS_TO, which `handle` asserts in every step, and from which this drawing
+is made (`python tests/lane/draw_phases.py`)::
 
-    OFFLINE --time--> LOGGING_IN --answered--> READY --asked--> LOGGING_OUT --> LOGGED_OUT
-       ^------failed-----+                     ^ | ^                               |
-       +-------terminal gone, or silent--------|-+ +--- maintenance over, asked ---+
-                                            UPDATING (the terminal looks for updates)
+    OFFLINE         -> LOGGING_IN LOGGED_OUT STOPPED
+    LOGGING_IN      -> OFFLINE READY LOGGING_OUT STOPPED
+    READY           -> OFFLINE LOGGING_IN LOGGING_OUT UPDATING PENDING PAYING
+    LOGGING_OUT     -> LOGGING_IN READY LOGGED_OUT STOPPED
+    LOGGED_OUT      -> OFFLINE LOGGING_IN STOPPED
+    UPDATING        -> LOGGING_IN READY LOGGING_OUT
+    PENDING         -> READY LOGGING_OUT PAYING
+    PAYING          -> OFFLINE READY LOGGING_OUT RETRYING DOUBT RELOGIN SIGNING STOPPED
+    RETRYING        -> OFFLINE READY LOGGING_OUT PAYING RELOGIN STOPPED
+    DOUBT           -> OFFLINE READY LOGGING_OUT PAYING RETRYING RELOGIN SIGNING STOPPED
+    RELOGIN         -> OFFLINE LOGGING_IN PAYING RETRYING DOUBT SIGNING_RELOGIN STOPPED
+    SIGNING         -> OFFLINE READY LOGGING_OUT PAYING STOPPED
+    SIGNING_RELOGIN -> OFFLINE LOGGING_IN READY LOGGING_OUT PAYING SIGNING STOPPED
+    SURVEY          -> LOGGING_IN STOPPED
+    BROKEN          -> STOPPED
+    STOPPED         -> (the end)
 
-From READY a payment goes through the phases that have one unfinished payment::
-
-    READY --asked--> PENDING --confirmed--> PAYING --answered--> READY     (or straight to PAYING)
-    PAYING --refused: Busy, no session--> RETRYING --time--> PAYING        (a new attempt)
-    PAYING --answer lost--> DOUBT --status answered--> READY
-    PAYING, RETRYING, DOUBT --status says no session--> RELOGIN --> PAYING or DOUBT
-
-In light integration an approval that wants a signature waits in SIGNING for a person's word; a
-declined one is reversed from there (`laned.lane.signature`). An approved payment's reversal goes
-the same way as a payment from READY, without PENDING. At start an unfinished
-payment puts the lane into DOUBT, a new journal into SURVEY, one that cannot be used into BROKEN
-(`laned.lane.start`). STOPPED ends it all.
+OFFLINE to UPDATING, SURVEY and BROKEN have nothing unfinished, and only in them may a Login or
+Logout start freely (money rule 5). Paying is READY to PENDING (a customer confirms) to PAYING (the
+PaymentRequest is out) to READY. RETRYING waits between two attempts, in DOUBT a TransactionStatus
+asks, and RELOGIN is the Login for which one has said that there is no session. In light integration
+an approval that wants a signature waits in SIGNING for a person's word; a declined one is reversed
+from there (`laned.lane.signature`). An approved payment's reversal goes the same way as a payment,
+without PENDING. A life begins in OFFLINE, with something unfinished in DOUBT, RETRYING or SIGNING,
+with a new journal in SURVEY, with one that cannot be used in BROKEN (`laned.lane.start`).
 
 Two things run beside the phase. A question to the terminal (`asking`, `ask_at`) may be out while
 the PaymentRequest is still unanswered; the first conclusive answer wins. A prompt may be open in
@@ -33,359 +42,44 @@ which becomes a `Step`: the new state, then what to record, then what to send. T
 the runner carries that out (record, publish, send, answer) is money rule 1.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
-from laned.lane import (
-    addresses,
-    answers,
-    attempts,
-    box,
-    controls,
-    doubt,
-    idle,
-    late,
-    posts,
-    prompts,
-    reversals,
-    session,
-    signature,
-    stopping,
-    survey,
-)
 from laned.lane import events as ev
 from laned.lane.buttons import meaning_changes
 from laned.lane.state import LaneState, Phase
+from laned.lane.table import TABLE
 from laned.lane.turn import Step, Turn
 
-Action = Callable[[Turn, Any], None]
 
-OFFLINE, LOGGING_IN, READY = Phase.OFFLINE, Phase.LOGGING_IN, Phase.READY
-LOGGING_OUT, LOGGED_OUT, PENDING = Phase.LOGGING_OUT, Phase.LOGGED_OUT, Phase.PENDING
-PAYING, RETRYING, DOUBT = Phase.PAYING, Phase.RETRYING, Phase.DOUBT
-RELOGIN, SIGNING, SIGNING_RELOGIN = Phase.RELOGIN, Phase.SIGNING, Phase.SIGNING_RELOGIN
-UPDATING = Phase.UPDATING
-SURVEY, BROKEN, STOPPED = Phase.SURVEY, Phase.BROKEN, Phase.STOPPED
-
-WITHOUT_SESSION = (OFFLINE, LOGGING_IN, LOGGING_OUT, LOGGED_OUT, SURVEY)
-IDLE = (*WITHOUT_SESSION, READY, UPDATING, BROKEN)
-WITHOUT_QUESTION = (OFFLINE, LOGGING_IN, LOGGING_OUT, LOGGED_OUT, UPDATING, BROKEN)
-ATTEMPTED = (PAYING, RETRYING, DOUBT, RELOGIN)
-TO_BE_SIGNED = (SIGNING, SIGNING_RELOGIN)
-UNFINISHED = (PENDING, *ATTEMPTED, *TO_BE_SIGNED)
+def _phases(names: str) -> frozenset[Phase]:
+    return frozenset(Phase[name] for name in names.split())
 
 
-class Ignore:
-    """A cell in which the event changes nothing, and why."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-
-    def __call__(self, turn: Turn, event: ev.Event) -> None:
-        """Change nothing."""
-
-
-class Refuse:
-    """A cell in which what was asked is refused with a code of the till API."""
-
-    def __init__(self, code: str, detail: str) -> None:
-        self.code = code
-        self.detail = detail
-
-    def __call__(self, turn: Turn, event: ev.Event) -> None:
-        """Refuse."""
-        turn.refuse(self.code, self.detail)
-
-
-def _row(cells: Mapping[Phase | tuple[Phase, ...], Action]) -> dict[Phase, Action]:
-    """One event's cells; each phase exactly once."""
-    row: dict[Phase, Action] = {}
-    for phases, action in cells.items():
-        for phase in phases if isinstance(phases, tuple) else (phases,):
-            assert phase not in row, f"two cells for {phase}"
-            row[phase] = action
-    assert set(row) == set(Phase), f"no cell for {set(Phase) - set(row)}"
-    return row
-
-
-# -- The table ------------------------------------------------------------------------------------
-
-_gone = Ignore("the daemon is stopping; the next start asks the terminal")
-_only_told = Ignore("told to the till, decides nothing")
-_no_payment = Ignore("no payment is unfinished")
-_not_out = Ignore("no such request is out in this phase: the answer came too late to matter")
-_answered = Ignore("the attempt is answered: it is charged")
-_ended = Refuse("terminal_unavailable", "the daemon is stopping")
-_broken = Refuse("journal_unavailable", "the journal cannot be used")
-_busy = Refuse("lane_busy", "a payment is not finished")
-_updating = Refuse("lane_busy", "the terminal is asked to look for updates")
-_no_session = Refuse("terminal_unavailable", "there is no session with the terminal")
-_not_running = Refuse("not_abortable", "the payment is not running")
-_no_pending = Refuse("not_pending", "the payment is not pending")
-_not_unknown = Refuse("not_unknown", "the payment is not unknown")
-_no_prompt = Refuse("prompt_closed", "no prompt is open")
-
-TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
-    # what tills and people ask
-    ev.PaymentAsked: _row(
-        {
-            READY: attempts.begin,
-            UPDATING: _updating,
-            WITHOUT_SESSION: _no_session,
-            UNFINISHED: controls.refuse_payment,
-            BROKEN: _broken,
-            STOPPED: _ended,
-        }
-    ),
-    ev.AbortAsked: _row({UNFINISHED: controls.abort_asked, (*IDLE, STOPPED): _not_running}),
-    ev.ConfirmAsked: _row(
-        {PENDING: controls.confirm_asked, (*IDLE, *ATTEMPTED, *TO_BE_SIGNED, STOPPED): _no_pending}
-    ),
-    ev.PromptAnswered: _row({UNFINISHED: controls.prompt_answered, (*IDLE, STOPPED): _no_prompt}),
-    ev.ReversalAsked: _row(
-        {
-            READY: reversals.begin,
-            UPDATING: _updating,
-            WITHOUT_SESSION: _no_session,
-            UNFINISHED: controls.refuse_payment,
-            BROKEN: _broken,
-            STOPPED: _ended,
-        }
-    ),
-    ev.ResolveAsked: _row(
-        {
-            ATTEMPTED: late.resolve_asked,
-            (*IDLE, PENDING, *TO_BE_SIGNED, STOPPED): _not_unknown,
-        }
-    ),
-    ev.LoginAsked: _row(
-        {
-            (OFFLINE, READY, LOGGED_OUT): session.log_in_by_hand,
-            LOGGING_IN: Ignore("a Login is out already; its outcome answers both"),
-            LOGGING_OUT: Refuse("lane_busy", "a Logout is under way"),
-            UPDATING: _updating,
-            SURVEY: Refuse("terminal_unavailable", "the terminal has not said what it did last"),
-            BROKEN: _broken,
-            UNFINISHED: _busy,
-            STOPPED: _ended,
-        }
-    ),
-    ev.LogoutAsked: _row(
-        {
-            READY: session.log_out,
-            (OFFLINE, LOGGED_OUT): session.stay_logged_out,
-            LOGGING_IN: Refuse("lane_busy", "a Login is under way"),
-            UPDATING: _updating,
-            SURVEY: Refuse("terminal_unavailable", "there is no session yet"),
-            BROKEN: _broken,
-            LOGGING_OUT: Ignore("a Logout is out already; its outcome answers both"),
-            UNFINISHED: _busy,
-            STOPPED: _ended,
-        }
-    ),
-    ev.LearnAsked: _row(
-        {
-            (*WITHOUT_SESSION, READY, UPDATING, *UNFINISHED): addresses.learn,
-            BROKEN: _broken,
-            STOPPED: _ended,
-        }
-    ),
-    ev.UpdateAsked: _row(
-        {
-            READY: idle.ask_for_update,
-            UPDATING: Ignore("it is asked already; its answer answers both"),
-            WITHOUT_SESSION: _no_session,
-            UNFINISHED: _busy,
-            BROKEN: _broken,
-            STOPPED: _ended,
-        }
-    ),
-    ev.ButtonPressed: _row({UNFINISHED: controls.button_pressed, (*IDLE, STOPPED): _no_payment}),
-    ev.ButtonReleased: _row({tuple(Phase): Ignore("only a press means something")}),
-    # what the terminal answers
-    ev.LoginAnswered: _row(
-        {
-            LOGGING_IN: session.logged_in,
-            RELOGIN: doubt.logged_in_again,
-            SIGNING_RELOGIN: signature.logged_in,
-            SIGNING: _not_out,
-            (OFFLINE, READY, LOGGING_OUT, LOGGED_OUT, UPDATING, SURVEY, BROKEN): _not_out,
-            (PENDING, PAYING, RETRYING, DOUBT): _not_out,
-            STOPPED: _gone,
-        }
-    ),
-    ev.LoginFailed: _row(
-        {
-            LOGGING_IN: session.login_failed,
-            RELOGIN: doubt.login_failed,
-            SIGNING_RELOGIN: signature.login_failed,
-            SIGNING: _not_out,
-            (OFFLINE, READY, LOGGING_OUT, LOGGED_OUT, UPDATING, SURVEY, BROKEN): _not_out,
-            (PENDING, PAYING, RETRYING, DOUBT): _not_out,
-            STOPPED: _gone,
-        }
-    ),
-    ev.LogoutEnded: _row(
-        {
-            LOGGING_OUT: session.logged_out,
-            (OFFLINE, LOGGING_IN, READY, LOGGED_OUT, UPDATING, SURVEY, BROKEN): _not_out,
-            UNFINISHED: _not_out,
-            STOPPED: _gone,
-        }
-    ),
-    ev.UpdateAnswered: _row(
-        {
-            UPDATING: idle.update_answered,
-            (*WITHOUT_SESSION, READY, BROKEN, *UNFINISHED): _not_out,
-            STOPPED: _gone,
-        }
-    ),
-    ev.AttemptSent: _row(
-        {
-            ATTEMPTED: attempts.attempt_sent,
-            TO_BE_SIGNED: _answered,
-            (*IDLE, PENDING): _no_payment,
-            STOPPED: _gone,
-        }
-    ),
-    ev.AttemptAnswered: _row(
-        {
-            (PAYING, DOUBT, RELOGIN): answers.attempt_answered,
-            RETRYING: answers.attempt_answered,
-            (OFFLINE, LOGGING_IN, READY, LOGGING_OUT): late.answered,
-            (LOGGED_OUT, UPDATING, PENDING, *TO_BE_SIGNED): late.answered,
-            (SURVEY, BROKEN): _not_out,
-            STOPPED: _gone,
-        }
-    ),
-    ev.AttemptNotSent: _row(
-        {
-            (PAYING, DOUBT, RELOGIN): answers.attempt_not_sent,
-            RETRYING: Ignore("the terminal refused this attempt: it was sent"),
-            TO_BE_SIGNED: _answered,
-            (*IDLE, PENDING): _no_payment,
-            STOPPED: _gone,
-        }
-    ),
-    ev.AttemptLost: _row(
-        {
-            (PAYING, DOUBT, RELOGIN): answers.attempt_lost,
-            RETRYING: late.lost,
-            TO_BE_SIGNED: late.lost,
-            (*IDLE, PENDING): late.lost,
-            STOPPED: _gone,
-        }
-    ),
-    ev.StatusAnswered: _row(
-        {
-            ATTEMPTED: doubt.status_answered,
-            READY: idle.checked,
-            SURVEY: survey.answered,
-            TO_BE_SIGNED: late.repeated,
-            (*WITHOUT_QUESTION, PENDING): late.repeated,
-            STOPPED: _gone,
-        }
-    ),
-    ev.StatusFailed: _row(
-        {
-            (PAYING, RETRYING, DOUBT): doubt.status_failed,
-            RELOGIN: Ignore("no question is out while a Login is"),
-            READY: idle.check_failed,
-            SURVEY: survey.failed,
-            TO_BE_SIGNED: _answered,
-            (*WITHOUT_QUESTION, PENDING): _no_payment,
-            STOPPED: _gone,
-        }
-    ),
-    # what the terminal posts
-    ev.DisplayShown: _row({tuple(Phase): posts.display_shown}),
-    ev.Printed: _row(
-        {
-            (PAYING, DOUBT): posts.printed,
-            (RETRYING, RELOGIN): _only_told,
-            (*IDLE, PENDING, *TO_BE_SIGNED, STOPPED): _only_told,
-        }
-    ),
-    ev.InputAsked: _row(
-        {
-            ATTEMPTED: prompts.input_asked,
-            (*IDLE, PENDING, *TO_BE_SIGNED, STOPPED): prompts.answer_false,
-        }
-    ),
-    ev.InputWithdrawn: _row(
-        {
-            ATTEMPTED: prompts.input_withdrawn,
-            TO_BE_SIGNED: Ignore("the terminal has asked nothing"),
-            (*IDLE, PENDING, STOPPED): _no_payment,
-        }
-    ),
-    ev.TerminalNotified: _row(
-        {
-            READY: idle.notified_ready,
-            OFFLINE: idle.notified_offline,
-            LOGGED_OUT: idle.notified_logged_out,
-            LOGGING_OUT: idle.notified_logging_out,
-            (LOGGING_IN, UPDATING, PENDING, *TO_BE_SIGNED): idle.notified_anytime,
-            ATTEMPTED: posts.notified,
-            (SURVEY, BROKEN, STOPPED): _only_told,
-        }
-    ),
-    ev.AddressAnnounced: _row(
-        {
-            READY: idle.announced_ready,
-            OFFLINE: idle.announced_offline,
-            SURVEY: idle.announced_survey,
-            (LOGGING_IN, LOGGING_OUT, LOGGED_OUT, UPDATING, *UNFINISHED): idle.announced,
-            BROKEN: Ignore("nothing is sent"),
-            STOPPED: _gone,
-        }
-    ),
-    # the box itself
-    ev.TimePassed: _row(
-        {
-            OFFLINE: session.login_due,
-            READY: idle.ready_due,
-            LOGGING_OUT: session.logout_due,
-            LOGGED_OUT: idle.logged_out_due,
-            PENDING: attempts.confirmation_due,
-            ATTEMPTED: attempts.due,
-            TO_BE_SIGNED: signature.due,
-            SURVEY: survey.due,
-            (LOGGING_IN, UPDATING): Ignore("nothing is waited for but an answer"),
-            BROKEN: Ignore("only a restart mends it"),
-            STOPPED: _gone,
-        }
-    ),
-    ev.TerminalProbed: _row(
-        {
-            READY: idle.probed,
-            (*WITHOUT_SESSION, UPDATING, BROKEN, *UNFINISHED): Ignore(
-                "requests of ours show it, or nothing is sent"
-            ),
-            STOPPED: _gone,
-        }
-    ),
-    ev.ConfigChanged: _row({tuple(Phase): box.reconfigured}),
-    ev.JournalReported: _row({tuple(Phase): box.journal_reported}),
-    ev.JournalAcknowledged: _row(
-        {
-            (*WITHOUT_SESSION, READY, UPDATING, *UNFINISHED): box.acknowledged,
-            BROKEN: _broken,
-            STOPPED: _ended,
-        }
-    ),
-    ev.HardwareReported: _row({tuple(Phase): box.hardware_reported}),
-    ev.StopAsked: _row(
-        {
-            (OFFLINE, READY, LOGGED_OUT, SURVEY, BROKEN): session.leave,
-            (LOGGING_IN, LOGGING_OUT, UPDATING): stopping.leave_soon,
-            PENDING: stopping.end_pending,
-            RETRYING: stopping.end_retrying,
-            (PAYING, DOUBT, RELOGIN, *TO_BE_SIGNED): stopping.leave_to_the_terminal,
-            STOPPED: Ignore("stopped already"),
-        }
-    ),
-}
+LEADS_TO: Final[Mapping[Phase, frozenset[Phase]]] = MappingProxyType(
+    {
+        Phase.OFFLINE: _phases("LOGGING_IN LOGGED_OUT STOPPED"),
+        Phase.LOGGING_IN: _phases("READY OFFLINE LOGGING_OUT STOPPED"),
+        Phase.READY: _phases("PENDING PAYING LOGGING_OUT LOGGING_IN OFFLINE UPDATING"),
+        Phase.LOGGING_OUT: _phases("LOGGED_OUT READY LOGGING_IN STOPPED"),
+        Phase.LOGGED_OUT: _phases("LOGGING_IN OFFLINE STOPPED"),
+        Phase.UPDATING: _phases("READY LOGGING_IN LOGGING_OUT"),
+        Phase.PENDING: _phases("PAYING READY LOGGING_OUT"),
+        Phase.PAYING: _phases("READY DOUBT RETRYING RELOGIN SIGNING OFFLINE LOGGING_OUT STOPPED"),
+        Phase.RETRYING: _phases("PAYING READY RELOGIN OFFLINE LOGGING_OUT STOPPED"),
+        Phase.DOUBT: _phases("READY RELOGIN PAYING RETRYING SIGNING OFFLINE LOGGING_OUT STOPPED"),
+        Phase.RELOGIN: _phases("DOUBT PAYING RETRYING LOGGING_IN SIGNING_RELOGIN OFFLINE STOPPED"),
+        Phase.SIGNING: _phases("READY PAYING OFFLINE LOGGING_OUT STOPPED"),
+        Phase.SIGNING_RELOGIN: _phases(
+            "SIGNING LOGGING_IN PAYING READY OFFLINE LOGGING_OUT STOPPED"
+        ),
+        Phase.SURVEY: _phases("LOGGING_IN STOPPED"),
+        Phase.BROKEN: _phases("STOPPED"),
+        Phase.STOPPED: _phases(""),
+    }
+)
+"""Where a step that leaves a phase can lead to."""
 
 
 def handle(state: LaneState, event: ev.Event, now: ev.Moment) -> Step:
@@ -394,6 +88,9 @@ def handle(state: LaneState, event: ev.Event, now: ev.Moment) -> Step:
     TABLE[type(event)][state.phase](turn, event)
     if turn.refusal is not None:
         return Step(state=state, refusal=turn.refusal)
+    if turn.state.phase is not state.phase:
+        leads = turn.state.phase in LEADS_TO[state.phase]
+        assert leads, f"{state.phase} led to {turn.state.phase} by {type(event).__name__}"
     if turn.state.session is not state.session:
         turn.change(since=turn.utc)
     changed_at = meaning_changes(state, turn.state, now.monotonic)

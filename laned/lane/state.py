@@ -15,7 +15,7 @@ SERVICE_ID_BLOCK = 100  # ServiceIDs reserved by one write to the journal
 
 
 class Phase(StrEnum):
-    """What the lane is doing; the columns of the machine's table."""
+    """What the lane is doing; the columns of the table."""
 
     OFFLINE = "offline"  # no session; a Login is tried at `login_at`
     LOGGING_IN = "logging_in"  # a Login is out, nothing is unfinished

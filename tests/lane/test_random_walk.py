@@ -43,11 +43,14 @@ class Watch:
         self.overruled: set[str] = set()  # resolved, and their own answer came later
         self.aborts: Counter[str] = Counter()
         self.reached: Counter[str] = Counter()
+        self.transitions: set[tuple[Phase, Phase]] = set()
 
     def __call__(self, walk: Walk, taken: Taken) -> None:
         state = taken.step.state
         self.reached[f"{type(taken.event).__name__} {taken.before.phase}"] += 1
         self.reached[state.phase] += 1
+        if taken.event is not None and state.phase is not taken.before.phase:
+            self.transitions.add((taken.before.phase, state.phase))
         if taken.step.refusal is not None:
             assert (state, taken.step.effects) == (taken.before, ()), "a refusal changes nothing"
         if about_an_older_attempt(self.oracle, taken.event):

@@ -7,9 +7,9 @@ import pytest
 from lanes import Lane, configuration, replace
 
 from laned.lane import events as ev
-from laned.lane.machine import TABLE, Ignore, Refuse
 from laned.lane.start import JournalSnapshot
 from laned.lane.state import ManualResolution, Phase
+from laned.lane.table import TABLE, Ignore, Refuse
 from laned.nexo import messages as m
 
 CELLS = [

@@ -5,9 +5,10 @@ from mutants.mutant import Mutant
 MUTANTS = (
     Mutant(
         name="a-payment-is-sent-again-after-a-time-out",
-        file="laned/lane/replies.py",
-        old="        turn.change(post_open=False)\n        status.in_doubt(turn)\n",
-        new='        turn.change(post_open=False)\n        refused(turn, "Busy", event.reason)\n',
+        file="laned/lane/answers.py",
+        old="        turn.pursue(response_expected=False)\n        asking.doubt(turn)\n",
+        new="        turn.pursue(response_expected=False)\n"
+        '        refused(turn, "Busy", event.reason)\n',
         tests=("tests/lane/test_doubt.py::test_rule_3_lost_is_asked_after_at_once",),
     ),
     Mutant(
@@ -31,21 +32,21 @@ MUTANTS = (
     ),
     Mutant(
         name="one-not-found-is-believed",
-        file="laned/lane/recovery.py",
-        old="    since = turn.state.not_found_at\n",
-        new="    since = turn.state.not_found_at or now - NOT_FOUND_APART\n",
+        file="laned/lane/doubt.py",
+        old="    since = turn.pursuit.not_found_at\n",
+        new="    since = turn.pursuit.not_found_at or now - NOT_FOUND_APART\n",
         tests=("tests/lane/test_not_found.py::test_rule_4_not_found_twice_2_seconds_apart",),
     ),
     Mutant(
         name="not-found-is-believed-after-a-reboot",
-        file="laned/lane/recovery.py",
+        file="laned/lane/doubt.py",
         old="    elif turn.attempt.session_lost or turn.attempt.reached:\n",
         new="    elif turn.attempt.reached:\n",
         tests=("tests/lane/test_not_found.py::test_rule_4_not_believed_after_a_reboot",),
     ),
     Mutant(
         name="not-found-is-believed-of-what-the-terminal-was-seen-at",
-        file="laned/lane/recovery.py",
+        file="laned/lane/doubt.py",
         old="    elif turn.attempt.session_lost or turn.attempt.reached:\n",
         new="    elif turn.attempt.session_lost:\n",
         tests=(
@@ -54,25 +55,25 @@ MUTANTS = (
     ),
     Mutant(
         name="an-older-last-transaction-is-believed-of-what-the-terminal-was-seen-at",
-        file="laned/lane/recovery.py",
-        old="    return attempt.reached or (attempt.session_lost and not turn.state.watched)\n",
-        new="    return attempt.session_lost and not turn.state.watched\n",
+        file="laned/lane/doubt.py",
+        old="    return attempt.reached or (attempt.session_lost",
+        new="    return (attempt.session_lost",
         tests=(
             "tests/lane/test_reached.py::test_rule_4_not_believed_of_what_the_terminal_has_shown_it_had",
         ),
     ),
     Mutant(
         name="an-older-last-transaction-is-believed-though-nobody-watched",
-        file="laned/lane/recovery.py",
-        old="    return attempt.reached or (attempt.session_lost and not turn.state.watched)\n",
-        new="    return attempt.reached\n",
+        file="laned/lane/doubt.py",
+        old="    return attempt.reached or (attempt.session_lost and not",
+        new="    return attempt.reached or (False and not",
         tests=(
             "tests/lane/test_reached.py::test_rule_4_older_ones_prove_nothing_where_nobody_watched_the_terminal",
         ),
     ),
     Mutant(
         name="that-the-terminal-was-seen-at-it-is-not-recorded",
-        file="laned/lane/status.py",
+        file="laned/lane/asking.py",
         old="        turn.change_attempt(reached=True)\n",
         new="        turn.change(attempt=msgspec.structs.replace(turn.attempt, reached=True))\n",
         tests=(
@@ -81,21 +82,21 @@ MUTANTS = (
     ),
     Mutant(
         name="that-the-terminal-said-it-runs-is-forgotten",
-        file="laned/lane/status.py",
-        old="    has_it(turn)\n    turn.change(running=True",
-        new="    turn.change(running=True",
+        file="laned/lane/asking.py",
+        old="    note_reached(turn)\n    turn.pursue(terminal_working=True",
+        new="    turn.pursue(terminal_working=True",
         tests=("tests/lane/test_not_found.py::test_rule_4_never_after_it_was_said_to_run",),
     ),
     Mutant(
         name="not-found-is-believed-while-the-post-is-open",
-        file="laned/lane/recovery.py",
+        file="laned/lane/doubt.py",
         old="    if turn.state.phase is Phase.PAYING and not turn.attempt.reached:\n",
         new="    if False:\n",
         tests=("tests/lane/test_not_found.py::test_rule_4_not_believed_while_the_post_is_open",),
     ),
     Mutant(
         name="a-connection-is-given-up-while-the-terminal-is-at-work",
-        file="laned/lane/recovery.py",
+        file="laned/lane/doubt.py",
         old="    if turn.state.phase is Phase.PAYING and not turn.attempt.reached:\n",
         new="    if turn.state.phase is Phase.PAYING:\n",
         tests=(
@@ -111,7 +112,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a-strangers-last-transaction-proves-something",
-        file="laned/lane/recovery.py",
+        file="laned/lane/doubt.py",
         old="    elif event.repeated_of is None:\n",
         new="    elif event.repeated_of is None and event.poi_owner:\n",
         tests=(
@@ -120,7 +121,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an-earlier-attempt-as-the-last-transaction-proves-something",
-        file="laned/lane/recovery.py",
+        file="laned/lane/doubt.py",
         old="    return owner != turn.payment.id\n",
         new="    return True\n",
         tests=(
@@ -129,59 +130,59 @@ MUTANTS = (
     ),
     Mutant(
         name="the-answers-service-id-is-not-looked-at",
-        file="laned/lane/replies.py",
+        file="laned/lane/judging.py",
         old="    same = (header.service_id, header.sale_id, header.poi_id) == (\n",
         new="    same = (attempt.service_id, header.sale_id, header.poi_id) == (\n",
         tests=("tests/lane/test_payment_flow.py::test_rule_2_a_foreign_success_is_not_believed",),
     ),
     Mutant(
         name="the-answers-transaction-id-is-not-looked-at",
-        file="laned/lane/replies.py",
+        file="laned/lane/judging.py",
         old="    return same and echoed.transaction_id == attempt.transaction_id\n",
         new="    return same\n",
         tests=("tests/lane/test_payment_flow.py::test_rule_2_a_foreign_success_is_not_believed",),
     ),
     Mutant(
         name="a-poi-transaction-may-belong-to-two-payments",
-        file="laned/lane/outcome.py",
+        file="laned/lane/judging.py",
         old="    if poi_owner not in (None, payment.id):\n",
         new="    if False:\n",
         tests=("tests/lane/test_payment_flow.py::test_rule_2_a_foreign_success_is_not_believed",),
     ),
     Mutant(
         name="the-amount-is-not-looked-at",
-        file="laned/lane/payment.py",
-        old="    return charged == order and amounts.currency in (None, currency)\n",
+        file="laned/lane/judging.py",
+        old="    return charged == amount and amounts.currency in (None, currency)\n",
         new="    return amounts.currency in (None, currency)\n",
         tests=("tests/lane/test_payment_flow.py::test_rule_6_amounts",),
     ),
     Mutant(
         name="the-currency-is-not-looked-at",
-        file="laned/lane/payment.py",
-        old="    return charged == order and amounts.currency in (None, currency)\n",
-        new="    return charged == order\n",
+        file="laned/lane/judging.py",
+        old="    return charged == amount and amounts.currency in (None, currency)\n",
+        new="    return charged == amount\n",
         tests=("tests/lane/test_payment_flow.py::test_rule_6_amounts",),
     ),
     Mutant(
         name="a-tip-counts-as-amount",
-        file="laned/lane/payment.py",
+        file="laned/lane/judging.py",
         old="    charged = amounts.authorized_amount - (amounts.tip_amount or Decimal(0))\n",
         new="    charged = amounts.authorized_amount\n",
         tests=("tests/lane/test_payment_flow.py::test_rule_6_amounts",),
     ),
     Mutant(
         name="a-busy-status-means-that-nothing-happened",
-        file="laned/lane/recovery.py",
-        old="        status.runs(turn)\n        status.ask_later(turn)\n",
-        new='        outcome.did_not_happen(turn, Problem(condition or "", ""))\n        return\n',
+        file="laned/lane/doubt.py",
+        old="        asking.note_working(turn)\n        asking.ask_later(turn)\n",
+        new='        attempts.give_up(turn, Problem(condition or "", ""))\n        return\n',
         tests=(
             "tests/lane/test_payment_flow.py::test_rule_7_a_busy_of_the_status_itself_means_running",
         ),
     ),
     Mutant(
         name="a-silent-terminal-is-logged-in-to-while-in-doubt",
-        file="laned/lane/recovery.py",
-        old="        status.ask_later(turn)\n\n\ndef _try_later",
+        file="laned/lane/doubt.py",
+        old="        asking.ask_later(turn)\n\n\ndef _try_later",
         new="        session.log_in_again(turn)\n\n\ndef _try_later",
         tests=(
             "tests/lane/test_doubt.py::test_rule_3_silence_makes_it_unknown_and_laned_keeps_asking",
@@ -189,14 +190,14 @@ MUTANTS = (
     ),
     Mutant(
         name="a-rebooted-terminal-is-logged-in-to-while-in-doubt",
-        file="laned/lane/notes.py",
+        file="laned/lane/posts.py",
         old="            turn.change(ask_at=turn.now.monotonic)  # and is",
         new="            idle.session.log_in_again(turn)  # and is",
         tests=("tests/lane/test_doubt.py::test_rule_5_events_only_trigger_a_question",),
     ),
     Mutant(
         name="asked-as-configured-now-and-not-as-sent",
-        file="laned/lane/status.py",
+        file="laned/lane/asking.py",
         old="request, timeout=timeout, attempt=attempt)\n    turn.change(asking",
         new="request, timeout=timeout)\n    turn.change(asking",
         tests=(
@@ -205,35 +206,36 @@ MUTANTS = (
     ),
     Mutant(
         name="an-abort-decides-the-outcome",
-        file="laned/lane/abort.py",
-        old="        elif turn.state.sent and turn.state.running:\n            send_abort(turn)\n",
-        new="        elif turn.state.sent and turn.state.running:\n"
-        "            send_abort(turn)\n            cancel(turn)\n",
+        file="laned/lane/attempts.py",
+        old="    elif turn.pursuit.sent and turn.pursuit.terminal_working:\n"
+        "        _send_abort(turn)\n",
+        new="    elif turn.pursuit.sent and turn.pursuit.terminal_working:\n"
+        "        _send_abort(turn)\n        ending.cancel(turn)\n",
         tests=(
             "tests/lane/test_abort_signature_stop.py::test_rule_8_an_abort_names_the_attempt_and_does_not_decide",
         ),
     ),
     Mutant(
         name="an-abort-overtakes-its-payment",
-        file="laned/lane/abort.py",
-        old="        elif turn.state.sent and turn.state.running:\n",
-        new="        elif turn.state.running:\n",
+        file="laned/lane/attempts.py",
+        old="    elif turn.pursuit.sent and turn.pursuit.terminal_working:\n",
+        new="    elif turn.pursuit.terminal_working:\n",
         tests=(
             "tests/lane/test_abort_signature_stop.py::test_rule_8_only_after_the_request_has_left",
         ),
     ),
     Mutant(
         name="an-abort-does-not-forbid-further-attempts",
-        file="laned/lane/replies.py",
-        old="    if turn.state.aborting:\n        cancel(turn)\n    elif",
+        file="laned/lane/answers.py",
+        old="    if turn.pursuit.aborting:\n        ending.cancel(turn)\n    elif",
         new="    if",
         tests=("tests/lane/test_payment_flow.py::test_rule_2_an_abort_forbids_further_attempts",),
     ),
     Mutant(
         name="an-abort-is-sent-while-a-signature-is-asked-for",
-        file="laned/lane/wishes.py",
+        file="laned/lane/controls.py",
         old="        prompt is not None and prompt.kind == "
-        '"signature" and not between_attempts(turn.state)\n',
+        '"signature" and not turn.pursuit.between_attempts\n',
         new="        False\n",
         tests=(
             "tests/lane/test_abort_signature_stop.py::test_rule_8_never_while_a_signature_prompt_is_open",
@@ -250,7 +252,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a-signature-is-approved-on-time-out",
-        file="laned/lane/timers.py",
+        file="laned/lane/attempts.py",
         old='        prompts.close(turn, answer=False, by="timeout")\n    if',
         new='        prompts.close(turn, answer=True, by="timeout")\n    if',
         tests=(
@@ -266,16 +268,16 @@ MUTANTS = (
     ),
     Mutant(
         name="an-older-payment-is-reversed",
-        file="laned/lane/attempts.py",
+        file="laned/lane/reversals.py",
         old="    if payment.poi_transaction is None or event.superseded_by is not None:\n",
         new="    if payment.poi_transaction is None:\n",
         tests=("tests/lane/test_reversal.py::test_rule_10_only_the_terminals_last",),
     ),
     Mutant(
         name="what-was-resolved-still-leaves",
-        file="laned/lane/outcome.py",
-        old="        post_open = turn.state.post_open and turn.state.sent\n",
-        new="        post_open = turn.state.post_open\n",
+        file="laned/lane/ending.py",
+        old="        expected = pursuit.response_expected and pursuit.sent\n",
+        new="        expected = pursuit.response_expected\n",
         tests=(
             "tests/lane/test_runner.py::test_what_a_person_has_resolved_does_not_leave_any_more",
         ),
@@ -283,7 +285,7 @@ MUTANTS = (
     Mutant(
         name="a-repeated-answer-after-a-verdict-is-ignored",
         file="laned/lane/idle.py",
-        old="    replies.late_repeat(turn, event)\n",
+        old="    late.repeated(turn, event)\n",
         new="",
         tests=(
             "tests/lane/test_resolve.py::test_resolve_the_answer_to_the_question_that_was_out_wins_too",
@@ -291,20 +293,27 @@ MUTANTS = (
     ),
     Mutant(
         name="a-reversal-that-never-arrived-approves-the-payment",
-        file="laned/lane/outcome.py",
-        old="    if turn.payment.taken_back:\n",
-        new="    if turn.payment.taken_back and between_attempts(turn.state):\n",
+        file="laned/lane/attempts.py",
+        old="    if not turn.payment.reversing_unsigned:\n",
+        new="    if not (turn.payment.reversing_unsigned and turn.pursuit.between_attempts):\n",
         tests=(
             "tests/lane/test_signature_light.py::test_a_reversal_that_never_arrived_is_made_again",
         ),
     ),
     Mutant(
         name="what-one-terminal-turned-away-is-asked-of-another",
-        file="laned/lane/replies.py",
-        old="        if no_session or not same_terminal(turn):\n",
+        file="laned/lane/answers.py",
+        old="        if no_session or not session.same_terminal(turn):\n",
         new="        if no_session:\n",
         tests=(
             "tests/lane/test_doubt.py::test_rule_3_another_terminal_is_not_asked_for_what_the_first_has_turned_away",
         ),
+    ),
+    Mutant(
+        name="a-transition-that-is-not-drawn",
+        file="laned/lane/session.py",
+        old="    turn.enter(Phase.READY, Reason.NONE)\n    turn.change(idle_since=",
+        new="    turn.enter(Phase.UPDATING, Reason.NONE)\n    turn.change(idle_since=",
+        tests=("tests/lane/test_session.py",),
     ),
 )

@@ -13,7 +13,7 @@ MUTANTS = (
     Mutant(
         name="service-ids-begin-at-1-at-every-start",
         file="laned/lane/start.py",
-        old="ServiceIDs(past.next_service_id, past.next_service_id)",
+        old="ServiceIDs(snapshot.next_service_id, snapshot.next_service_id)",
         new="ServiceIDs(1, 1)",
         tests=(
             "tests/lane/test_doubt.py::test_rule_11_service_ids_go_on_above_all_that_may_have_been_used",
@@ -136,19 +136,19 @@ MUTANTS = (
     Mutant(
         name="a-pending-payment-is-sent-at-the-restart",
         file="laned/lane/start.py",
-        old="    if past.attempt is None or past.attempt.refused is not None:\n",
+        old="    if attempt is not None and attempt.refused is None:\n",
         new="""\
-    if past.attempt is None:
+    if attempt is None:
         from laned.lane.payment import Order
 
-        order = Order(
+        asked = Order(
             id=payment.id, type=payment.type, amount=payment.amount, currency=payment.currency
         )
-        sent = msgspec.structs.replace(
-            state, phase=Phase.RETRYING, payment=payment, order=order, retry_at=now.monotonic
-        )
-        return Step(state=sent)
-    if past.attempt is None or past.attempt.refused is not None:
+        turn.enter(Phase.RETRYING)
+        turn.change(pursuit=pursuit)
+        turn.pursue(order=asked, retry_at=turn.now.monotonic)
+        return
+    if attempt is not None and attempt.refused is None:
 """,
         tests=(
             "tests/lane/test_doubt.py::test_rule_11_pending_found_is_aborted_and_then_a_session_made",
@@ -157,8 +157,8 @@ MUTANTS = (
     Mutant(
         name="a-payment-in-doubt-is-taken-for-failed-at-the-restart",
         file="laned/lane/start.py",
-        old="    if past.attempt is None or past.attempt.refused is not None:\n",
-        new="    if True:\n",
+        old="    if attempt is not None and attempt.refused is None:\n",
+        new="    if False:\n",
         tests=(
             "tests/lane/test_doubt.py::test_rule_11_processing_found_is_asked_after_before_any_login",
         ),
@@ -166,8 +166,8 @@ MUTANTS = (
     Mutant(
         name="a-login-comes-before-the-survey",
         file="laned/lane/start.py",
-        old="    if payment is None and not past.surveyed:\n",
-        new="    if False:\n",
+        old="    elif not snapshot.surveyed:\n",
+        new="    elif False:\n",
         tests=(
             "tests/whole/test_lost_journal.py::test_a_terminal_at_work_for_a_lost_journal_is_not_logged_in_to",
         ),

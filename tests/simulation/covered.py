@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from exchanges import Fault
 from faults import PostFault
 
-from laned.lane.machine import TABLE
 from laned.lane.state import Phase
+from laned.lane.table import TABLE
 
 SENT = ("Login", "Payment", "TransactionStatus", "Abort", "Reversal", "Logout", "Admin")
 POSTED = ("Display", "Print", "Input", "Event")

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from world import HOME, World, configured
 
 from laned.lane import events as ev
-from laned.lane.machine import IDLE
 from laned.lane.payment import Order
 from laned.lane.state import LaneState, Phase
+from laned.lane.table import IDLE
 from laned.nexo.messages import OutputText, Receipt, ReversalReason
 
 AMOUNTS = ("38.00", "38.00", "38.00", "10.00", "125.50", "0.05", "99999.00")
