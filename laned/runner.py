@@ -12,6 +12,7 @@ import string
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Final, Protocol, TypeVar
 
 import msgspec
@@ -202,9 +203,16 @@ class Runner(Publisher):
                     superseded_by=superseded_by,
                     charged_by=charged_by,
                 )
-            case ev.AttemptAnswered(response=response):
-                owner = await self._owner(response)
-                return msgspec.structs.replace(event, poi_owner=owner)
+            case ev.ResolveAsked(payment_id=payment_id):
+                stored = await self._offload(lambda: self._journal.find(payment_id))
+                payment = stored.payment if stored is not None else None
+                return msgspec.structs.replace(event, payment=payment)
+            case ev.AttemptAnswered(service_id=service_id, response=response):
+                return msgspec.structs.replace(
+                    event,
+                    poi_owner=await self._owner(response),
+                    superseded_by=await self._superseded(service_id),
+                )
             case ev.StatusAnswered(response=m.TransactionStatusResponse(repeated=repeated)):
                 if repeated is None or isinstance(repeated.body, m.UnknownBody):
                     return event
@@ -217,9 +225,17 @@ class Runner(Publisher):
                     repeated_of=await self._offload(
                         lambda: self._journal.payment_of(service_id, ours)
                     ),
+                    superseded_by=await self._superseded(service_id),
                 )
             case _:
                 return event
+
+    async def _superseded(self, service_id: str) -> str | None:
+        """A later approved payment than the one set aside of which this is the attempt."""
+        for one in self.state.set_aside:
+            if one.attempt.service_id == service_id:
+                return await self._offload(partial(self._journal.superseding, one.payment.id))
+        return None
 
     async def _owner(self, response: m.PaymentResponse | m.ReversalResponse) -> str | None:
         poi = response.poi_transaction

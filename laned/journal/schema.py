@@ -70,6 +70,18 @@ CREATE TABLE foreign_transactions (
 -- The terminal has shown that it has the attempt. Of older journals' attempts that may be so.
 ALTER TABLE attempts ADD COLUMN reached INTEGER NOT NULL DEFAULT 1;
 """,
+    """
+-- What the terminal has shown of an attempt decides nothing any more. A payment may be set aside,
+-- and one that is, or that a person has resolved, is asked after until a time (NULL: no more).
+ALTER TABLE attempts DROP COLUMN reached;
+ALTER TABLE payments ADD COLUMN set_aside INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE payments ADD COLUMN ask_until TEXT;
+UPDATE payments SET ask_until = strftime('%Y-%m-%dT%H:%M:%S+00:00', updated_at, '+7 days')
+    WHERE json_extract(CAST(document AS TEXT), '$.resolved') IS NOT NULL;
+CREATE INDEX payments_asked_after ON payments (ask_until) WHERE ask_until IS NOT NULL;
+CREATE INDEX changes_by_payment ON changes (payment);
+CREATE INDEX attempts_by_payment ON attempts (payment);
+""",
 )
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 

@@ -28,6 +28,7 @@ from laned.journal.schema import migrate
 from laned.lane import effects as fx
 from laned.lane.payment import Attempt, Order, Payment, PaymentState
 from laned.lane.start import JournalSnapshot
+from laned.lane.state import SetAside
 
 MAX_PAGE: Final = 1000  # payments in one answer
 MAX_PRUNED: Final = 200  # payments whose details are dropped in one transaction
@@ -145,8 +146,8 @@ class Journal:
                 return 0
             before = datetime.fromisoformat(newest[0]) - timedelta(days=keep_days)
             old = self._db.execute(
-                "SELECT seq FROM payments WHERE final AND document IS NOT NULL AND created_at < ?"
-                " LIMIT ?",
+                "SELECT seq FROM payments WHERE final AND ask_until IS NULL"
+                " AND document IS NOT NULL AND created_at < ? LIMIT ?",
                 (before.isoformat(), most),
             ).fetchall()
             self._db.executemany("DELETE FROM changes WHERE payment = ?", old)
@@ -158,7 +159,9 @@ class Journal:
     def past(self) -> JournalSnapshot:
         """What the lives before left behind."""
         with self._errors("read"):
-            row = self._db.execute("SELECT seq, document FROM payments WHERE final = 0").fetchone()
+            row = self._db.execute(
+                "SELECT seq, document FROM payments WHERE final = 0 AND set_aside = 0"
+            ).fetchone()
             return JournalSnapshot(
                 next_service_id=int(self._get("next_service_id", "1")),
                 surveyed=self._get("surveyed", "1") == "1",
@@ -168,7 +171,24 @@ class Journal:
                 configured=self._get("terminal_configured", ""),
                 payment=_decode_payment(row[1]) if row else None,
                 attempt=self._newest_attempt(row[0]) if row else None,
+                set_aside=tuple(self._set_aside()),
+                doubts=int(self._get("doubts", "0")),
             )
+
+    def _set_aside(self) -> Iterator[SetAside]:
+        """What the terminal may still tell of, the newest last."""
+        rows = self._db.execute(
+            "SELECT seq, document, ask_until FROM payments WHERE ask_until IS NOT NULL"
+            " AND (final OR set_aside) AND document IS NOT NULL ORDER BY updated_at"
+        ).fetchall()
+        for seq, document, until in rows:
+            attempt = self._newest_attempt(seq)
+            if attempt is not None:
+                yield SetAside(
+                    payment=_decode_payment(document),
+                    attempt=attempt,
+                    until=datetime.fromisoformat(until),
+                )
 
     def _newest_attempt(self, payment: int) -> Attempt | None:
         row = self._db.execute(
@@ -267,10 +287,17 @@ class Journal:
                 self._db.execute(_OPEN_ATTEMPT, values)
             case fx.AttemptChanged(attempt):
                 self._db.execute(
-                    "UPDATE attempts SET refused = ?, session_lost = ?, reached = ?"
+                    "UPDATE attempts SET refused = ?, session_lost = ?, address = ?"
                     " WHERE service_id = ?",
-                    (attempt.refused, attempt.session_lost, attempt.reached, attempt.service_id),
+                    (attempt.refused, attempt.session_lost, attempt.address, attempt.service_id),
                 )
+            case fx.AskedAfter(payment_id, until):
+                self._db.execute(
+                    "UPDATE payments SET ask_until = ? WHERE id = ?",
+                    (until.isoformat() if until is not None else None, payment_id),
+                )
+            case fx.DoubtsCounted(doubts):
+                self._put("doubts", str(doubts))
             case fx.ForeignSeen():
                 self._note_foreign(entry)
             case fx.Surveyed():
@@ -307,11 +334,12 @@ class Journal:
     def _change_payment(self, payment: Payment) -> None:
         poi = payment.poi_transaction
         changed = self._db.execute(
-            "UPDATE payments SET state = ?, final = ?, updated_at = ?, poi_transaction = ?,"
-            " document = ? WHERE id = ?",
+            "UPDATE payments SET state = ?, final = ?, set_aside = ?, updated_at = ?,"
+            " poi_transaction = ?, document = ? WHERE id = ?",
             (
                 payment.state,
                 payment.final,
+                payment.set_aside_at is not None,
                 payment.updated_at.isoformat(),
                 poi.id if poi else None,
                 _encode(payment),

@@ -71,6 +71,13 @@ def unproven(state: LaneState) -> bool:
     return state.phase is Phase.LOGGING_IN and elsewhere(state)
 
 
+def heard_at(state: LaneState) -> str:
+    """The address of the terminal whose posts are heard."""
+    if state.login_to and state.phase in (Phase.LOGGING_IN, Phase.RELOGIN, Phase.SURVEY):
+        return state.login_to
+    return (state.attempt or state.terminal).address
+
+
 def choose_next(turn: Turn) -> None:
     """Choose where the next Login goes: each address in turn, so that none keeps it from another.
 
@@ -82,6 +89,13 @@ def choose_next(turn: Turn) -> None:
     places = _places(state)
     following = places[places.index(tried) + 1 :] if tried in places else places
     turn.change(login_to=next(iter(following or places), ""))
+
+
+def following(turn: Turn, after: str, *, first: str) -> str:
+    """The place to look for the terminal after `after`; `first` is one of them."""
+    places = tuple(dict.fromkeys((first, *_places(turn.state))))
+    at = places.index(after) + 1 if after in places else 0
+    return places[at % len(places)]
 
 
 def forget(turn: Turn) -> None:

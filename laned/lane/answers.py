@@ -3,9 +3,9 @@
 What an answer is worth says `laned.lane.judging`.
 """
 
-from laned.lane import asking, attempts, ending, judging, late, session, signature
+from laned.lane import aside, asking, attempts, ending, judging, session, signature
 from laned.lane.events import AttemptAnswered, AttemptLost, AttemptNotSent
-from laned.lane.judging import AttemptResponse
+from laned.lane.judging import AttemptResponse, Judgement
 from laned.lane.payment import Problem
 from laned.lane.state import Phase, Reason
 from laned.lane.turn import Turn
@@ -13,54 +13,48 @@ from laned.nexo.messages import NO_SESSION, Header
 
 BUSY_FOR = 30.0  # seconds for which a refused attempt is followed by another
 SESSIONS_MISSING = 2  # logins for the sake of one payment
-NOT_SENT = "NotSent"
 
 
 def attempt_answered(turn: Turn, event: AttemptAnswered) -> None:
     """Take the answer to the request itself."""
     if event.service_id != turn.attempt.service_id:
-        late.answered(turn, event)
-    elif not turn.pursuit.between_attempts:  # else a second answer to what was refused already
-        turn.pursue(response_expected=False)
-        take(turn, event.header, event.response, event.poi_owner, direct=True)
+        aside.answered(turn, event)
+        return
+    if turn.pursuit.between_attempts:
+        return  # a second answer to what was refused already
+    turn.pursue(response_expected=False)
+    match take(turn, event.header, event.response, event.poi_owner):
+        case judging.Foreign(problem):
+            asking.tell_unknown(turn, problem)
+            asking.doubt(turn)
+        case judging.StillRunning():
+            asking.note_working(turn)
+            asking.doubt(turn)
+        case _:
+            pass
 
 
-def take(
-    turn: Turn, header: Header, response: AttemptResponse, poi_owner: str | None, *, direct: bool
-) -> None:
-    """Do what an answer, direct or repeated, is worth."""
+def take(turn: Turn, header: Header, response: AttemptResponse, poi_owner: str | None) -> Judgement:
+    """Do what an answer, direct or repeated, is worth; one that decides nothing is the caller's."""
     # After a restart it may have been asked for in light integration, whatever mode is set now.
     asked_here = turn.pursuit.order is not None and turn.state.config.lane.mode != "light"
     judgement = judging.judge(
-        turn.payment,
-        turn.attempt,
-        header,
-        response,
-        direct=direct,
-        poi_owner=poi_owner,
-        unasked=not asked_here,
+        turn.payment, turn.attempt, header, response, poi_owner=poi_owner, unasked=not asked_here
     )
-    wait = None
     match judgement:
         case judging.Final(fields):
+            aside.count_doubts(turn, 0)
             ending.finish(turn, **fields)
-            return
         case judging.NeedsSignature(fields):
+            aside.count_doubts(turn, 0)
             signature.ask(turn, fields)
-            return
         case judging.Refused(condition, message):
             refused(turn, condition, message)
-            return
-        case judging.Foreign(problem):
-            asking.note_reached(turn)  # if only by a wrong answer
-            asking.tell_unknown(turn, problem)
-            wait = asking.SLOW_INTERVAL
-        case judging.StillRunning():
-            asking.note_working(turn)
-    if direct:
-        asking.doubt(turn)
-    else:
-        asking.ask_later(turn, wait)
+        case judging.Mismatch(problem, fields):
+            aside.set_aside(turn, problem, asked=False, **fields)
+        case _:
+            pass
+    return judgement
 
 
 def refused(turn: Turn, condition: str, message: str) -> None:
@@ -100,9 +94,9 @@ def attempt_not_sent(turn: Turn, event: AttemptNotSent) -> None:
     turn.change(logged_in=False)
     turn.pursue(response_expected=False)
     if turn.payment.reversing_unsigned:
-        refused(turn, NOT_SENT, event.reason)
+        refused(turn, attempts.NOT_SENT, event.reason)
         return
-    attempts.give_up(turn, Problem(NOT_SENT, event.reason))
+    attempts.give_up(turn, Problem(attempts.NOT_SENT, event.reason))
     if turn.state.phase is Phase.OFFLINE:
         session.go_offline(turn, Reason.UNREACHABLE)
 
@@ -113,4 +107,4 @@ def attempt_lost(turn: Turn, event: AttemptLost) -> None:
         turn.pursue(response_expected=False)
         asking.doubt(turn)
     else:
-        late.lost(turn, event)
+        aside.lost(turn, event)

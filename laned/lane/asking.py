@@ -2,26 +2,33 @@
 
 import msgspec
 
+from laned.lane import addresses
 from laned.lane.payment import Attempt, PaymentState, Problem
 from laned.lane.state import Phase
-from laned.lane.turn import Turn
+from laned.lane.turn import QUIET, Turn
 from laned.nexo.messages import Category, MessageReference, TransactionStatusRequest
 
 SLOW_INTERVAL = 30.0  # seconds between questions whose answer will hardly change
+MOVED_AFTER = 120.0  # seconds without an answer, until the terminal is looked for elsewhere
+WORKING_FOR = (
+    600.0  # seconds for which it is believed that the terminal is at work, if nothing else
+)
 
 
 def ask(turn: Turn) -> None:
     """Ask after the newest attempt, by its ServiceID, at the terminal that it was sent to.
 
-    Or, where that has not helped, what the terminal's last transaction was (money rule 4).
+    Where nobody has answered there for a while, also where else the terminal may be (rule 14).
     """
-    attempt = turn.attempt
-    if turn.state.phase is Phase.PAYING and not attempt.session_lost:
-        turn.pursue(callbacks_trusted=False)  # asked for want of any: they may not get through
-    last = turn.pursuit.ask_for_last
-    request = TransactionStatusRequest(reference=None if last else reference_to(attempt))
+    attempt, pursuit = turn.attempt, turn.pursuit
+    address, gone = attempt.address, pursuit.gone_since
+    if gone is not None and turn.now.monotonic - gone >= MOVED_AFTER:
+        address = addresses.following(turn, pursuit.asked_at or address, first=address)
+    turn.pursue(asked_at=address)
+    request = TransactionStatusRequest(reference=reference_to(attempt))
     timeout = turn.state.config.terminal.status_timeout
-    asking = turn.send(Category.TRANSACTION_STATUS, request, timeout=timeout, attempt=attempt)
+    category = Category.TRANSACTION_STATUS
+    asking = turn.send(category, request, timeout=timeout, attempt=attempt, address=address)
     turn.change(asking=asking, ask_at=None)
 
 
@@ -83,31 +90,33 @@ def tell_processing(turn: Turn) -> None:
         turn.change_payment(state=PaymentState.PROCESSING)
 
 
-def note_reached(turn: Turn) -> None:
-    """Record, once, that the terminal has the attempt, or had it.
-
-    That it does not know it proves nothing any more. On disk before anything relies on it.
-    """
-    if not turn.attempt.reached and not turn.pursuit.between_attempts:
-        turn.change_attempt(reached=True)
-
-
 def note_working(turn: Turn) -> None:
     """The terminal says that it is still at it."""
-    note_reached(turn)
-    turn.pursue(terminal_working=True, not_found_at=None, ask_for_last=False)
+    turn.pursue(terminal_working=True, undecided_since=None, login_at=None)
     tell_processing(turn)
 
 
 def note_post(turn: Turn) -> None:
     """The terminal posts something after the attempt's last byte left: it may well be about it.
 
-    Also where it is not: then a "not found" is not believed that could have been (money rule 4).
     What a terminal shows after a Login is about that.
     """
     turn.postpone_inquiry()
     pursuit, phase = turn.state.pursuit, turn.state.phase
-    if pursuit is None or pursuit.attempt is None or not pursuit.sent:
+    if pursuit is None or not pursuit.sent or pursuit.ended:
         return
-    if phase is Phase.PAYING or (phase is Phase.DOUBT and not pursuit.attempt.session_lost):
-        note_reached(turn)
+    if phase in (Phase.PAYING, Phase.DOUBT):
+        turn.pursue(posted_at=turn.now.monotonic, busy_since=None)
+
+
+def at_work(turn: Turn) -> bool:
+    """Whether the terminal shows that it is at work on the attempt (money rule 14).
+
+    Posts do not count for ever: an idle terminal posts as well.
+    """
+    pursuit, now = turn.pursuit, turn.now.monotonic
+    connected = pursuit.response_expected and now < pursuit.answer_by
+    doubted = pursuit.undecided_since
+    posts_count = doubted is None or now - doubted < WORKING_FOR
+    posted = pursuit.posted_at is not None and now - pursuit.posted_at < QUIET
+    return connected or pursuit.prompt is not None or (posts_count and posted)

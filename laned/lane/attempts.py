@@ -6,19 +6,18 @@ refused this one (Busy, NotAllowed, LoggedOut) and that is on disk.
 
 from decimal import Decimal
 
-from laned.lane import asking, ending, prompts
-from laned.lane.effects import AttemptOpened, PaymentOpened
-from laned.lane.events import AttemptSent, PaymentAsked, TimePassed
+from laned.lane import asking, ending, prompts, session
+from laned.lane.effects import AttemptOpened
+from laned.lane.events import AttemptSent, TimePassed
 from laned.lane.payment import (
     Attempt,
     AttemptIDs,
     Order,
-    Payment,
     PaymentState,
     Problem,
     ReversalOrder,
 )
-from laned.lane.state import Phase, Pursuit, Shown
+from laned.lane.state import Phase, Shown
 from laned.lane.turn import Turn
 from laned.nexo.messages import (
     AbortRequest,
@@ -34,36 +33,11 @@ from laned.nexo.messages import (
 # far longer than any payment; that asking starts much earlier is money rule 3.
 ANSWER_LIMIT = 3600.0
 ABORT_INTERVAL = 5.0  # seconds between two AbortRequests
+NOT_SENT = "NotSent"
+TRIES = 20  # of a reversal at a terminal that is there, 30 s apart: money rule 10's ten minutes
 ABORTS = 6  # AbortRequests for one payment at the most
 
-# -- A payment begins -----------------------------------------------------------------------------
-
-
-def begin(turn: Turn, event: PaymentAsked) -> None:
-    """Take a payment: record it, and either ask for confirmation or ask the terminal."""
-    if turn.state.journal == "new":
-        turn.refuse("journal_unavailable", "the journal is new: acknowledge it first")
-        return
-    order = event.order
-    payment = Payment(
-        id=order.id,
-        type=order.type,
-        amount=order.amount,
-        currency=order.currency,
-        cash_back=order.cash_back,
-        state=PaymentState.PENDING,
-        created_at=turn.utc,
-        updated_at=turn.utc,
-    )
-    turn.record(PaymentOpened(payment, order))
-    turn.change(pursuit=Pursuit(payment=payment, order=order))
-    if order.confirm == "button":
-        turn.enter(Phase.PENDING)
-        text = f"{order.amount} {order.currency}"
-        timeout = turn.state.config.payment.confirm_timeout
-        prompts.open_prompt(turn, "payment", text, timeout)
-    else:
-        attempt(turn)
+# -- Before the first -----------------------------------------------------------------------------
 
 
 def confirmation_due(turn: Turn, _: TimePassed) -> None:
@@ -114,9 +88,14 @@ def attempt(turn: Turn, charged: Attempt | None = None) -> None:
         sent=False,
         response_expected=True,
         terminal_working=True,
-        ask_for_last=False,
-        callbacks_trusted=turn.state.config.lane.mode != "light",  # which posts nothing
-        not_found_at=None,
+        posted_at=None,
+        busy_since=None,
+        undecided_since=None,
+        silent_since=None,
+        gone_since=None,
+        login_at=None,
+        end_made=False,
+        ended=False,
         abort_at=None,
         retry_at=None,
         answer_by=turn.now.monotonic + config.response_timeout,
@@ -153,18 +132,20 @@ def attempt_sent(turn: Turn, event: AttemptSent) -> None:
     if event.service_id == turn.attempt.service_id:
         turn.pursue(sent=True)
         if turn.pursuit.aborting:
-            _send_abort(turn)
+            send_abort(turn)
 
 
 def give_up(turn: Turn, error: Problem) -> None:
     """End what certainly did not happen, so that it may be asked for anew.
 
     A payment whose signature was declined is not approved because the terminal was too busy or
-    away: its reversal is tried until the terminal or a person decides (money rule 9).
+    away for a moment: its reversal is tried for a while (money rules 9 and 10).
     """
-    if not turn.payment.reversing_unsigned:
+    tries = turn.pursuit.tries + (error.condition != NOT_SENT)  # only those that reached it
+    if not turn.payment.reversing_unsigned or tries >= TRIES:
         ending.fail(turn, error)
         return
+    turn.pursue(tries=tries)
     if not turn.pursuit.between_attempts:
         turn.change_attempt(refused=error.condition)
     asking.tell_unknown(turn, error)
@@ -187,17 +168,17 @@ def request_abort(turn: Turn) -> None:
     if turn.pursuit.between_attempts:
         ending.cancel(turn)
     elif turn.pursuit.sent and turn.pursuit.terminal_working:
-        _send_abort(turn)
+        send_abort(turn)
 
 
 def abort_if_wanted(turn: Turn) -> None:
     """Send the AbortRequests again that stopped while the terminal was silent."""
     pursuit = turn.pursuit
     if pursuit.aborting and pursuit.aborts_left and not pursuit.abort_at:
-        _send_abort(turn)
+        send_abort(turn)
 
 
-def _send_abort(turn: Turn) -> None:
+def send_abort(turn: Turn) -> None:
     """Send an AbortRequest that names the attempt; again until the payment answers."""
     attempt = turn.attempt
     request = AbortRequest(reference=asking.reference_to(attempt), reason="MerchantAbort")
@@ -218,13 +199,15 @@ def due(turn: Turn, _: TimePassed) -> None:
         prompts.close(turn, answer=False, by="timeout")
     if _due(turn.pursuit.abort_at, now):
         if turn.state.prompt is None:
-            _send_abort(turn)
+            send_abort(turn)
         else:  # an open InputRequest must be answered, not aborted: look again when it is
             turn.pursue(abort_at=now + ABORT_INTERVAL)
     if _due(turn.state.ask_at, now):
         asking.ask(turn)
     if _due(turn.pursuit.retry_at, now):
         attempt(turn)
+    elif _due(turn.pursuit.login_at, now):
+        session.log_in_again(turn)
 
 
 def _due(at: float | None, now: float) -> bool:

@@ -30,7 +30,7 @@ def meaning(state: LaneState, name: str) -> Meaning | None:
     match state.phase:
         case Phase.PENDING:
             return {CONFIRM: Meaning.START, ABORT: Meaning.CANCEL}.get(name)
-        case Phase.RETRYING if name == ABORT:
+        case Phase.RETRYING | Phase.CHECKING if name == ABORT:
             return Meaning.CANCEL
         case Phase.RELOGIN if name == ABORT and _between_attempts(state):
             return Meaning.CANCEL

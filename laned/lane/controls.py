@@ -1,10 +1,39 @@
 """What people want: tills by the API, customers and attendants by the buttons."""
 
-from laned.lane import attempts, ending, prompts, signature
+from laned.lane import attempts, ending, prompts, review, signature
 from laned.lane.buttons import Meaning, meaning
+from laned.lane.effects import PaymentOpened
 from laned.lane.events import AbortAsked, ButtonPressed, ConfirmAsked, PaymentAsked, PromptAnswered
-from laned.lane.state import AnsweredBy, Phase
+from laned.lane.payment import Payment, PaymentState
+from laned.lane.state import AnsweredBy, Phase, Pursuit
 from laned.lane.turn import Turn
+
+
+def payment_asked(turn: Turn, event: PaymentAsked) -> None:
+    """Take a payment: record it, and either ask for confirmation or ask the terminal."""
+    if turn.state.journal == "new":
+        turn.refuse("journal_unavailable", "the journal is new: acknowledge it first")
+        return
+    order = event.order
+    payment = Payment(
+        id=order.id,
+        type=order.type,
+        amount=order.amount,
+        currency=order.currency,
+        cash_back=order.cash_back,
+        state=PaymentState.PENDING,
+        created_at=turn.utc,
+        updated_at=turn.utc,
+    )
+    turn.record(PaymentOpened(payment, order))
+    turn.change(pursuit=Pursuit(payment=payment, order=order))
+    if order.confirm == "button":
+        turn.enter(Phase.PENDING)
+        text = f"{order.amount} {order.currency}"
+        timeout = turn.state.config.payment.confirm_timeout
+        prompts.open_prompt(turn, "payment", text, timeout)
+    else:
+        review.first_attempt(turn)
 
 
 def refuse_payment(turn: Turn, event: PaymentAsked) -> None:
@@ -60,7 +89,7 @@ def abort_asked(turn: Turn, event: AbortAsked) -> None:
     prompt = turn.state.prompt
     if event.payment_id != turn.payment.id or turn.state.reversing:
         turn.refuse("not_abortable", f"payment {event.payment_id} is not running")
-    elif turn.state.phase is Phase.PENDING:
+    elif turn.state.phase in (Phase.PENDING, Phase.CHECKING):
         _cancel(turn, "till")
     elif turn.state.phase in (Phase.SIGNING, Phase.SIGNING_RELOGIN) or (
         prompt is not None and prompt.kind == "signature" and not turn.pursuit.between_attempts
@@ -72,7 +101,7 @@ def abort_asked(turn: Turn, event: AbortAsked) -> None:
 
 def _start(turn: Turn, by: AnsweredBy) -> None:
     prompts.close(turn, answer=True, by=by)
-    attempts.attempt(turn)
+    review.first_attempt(turn)
 
 
 def _cancel(turn: Turn, by: AnsweredBy) -> None:

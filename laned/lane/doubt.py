@@ -1,6 +1,11 @@
-"""What the answers to our questions mean for an attempt in doubt (money rules 3 to 5)."""
+"""What the answers to our questions mean for an attempt in doubt (money rules 3, 4, 5, 14).
 
-from laned.lane import answers, asking, attempts, judging, late, session, survey
+Only an answer of the terminal about the attempt itself decides. One that decides nothing, twice in
+a row, makes an end of it: an AbortRequest, a minute later a Login, one more question, and what is
+undecided then is set aside (`laned.lane.aside`).
+"""
+
+from laned.lane import answers, aside, asking, attempts, judging, session
 from laned.lane.events import LoginAnswered, LoginFailed, StatusAnswered, StatusFailed
 from laned.lane.payment import Problem
 from laned.lane.state import Phase, Reason
@@ -13,17 +18,22 @@ from laned.nexo.messages import (
     ReversalResponse,
 )
 
-NOT_FOUND_APART = 2.0  # seconds between two NotFound before the second is believed
+UNDECIDED_APART = 10.0  # seconds between the two answers that decide nothing
 NOT_AT_ONCE = 0.1  # seconds: what is left of them can be less than a clock can tell
+LOGIN_AFTER = 60.0  # seconds after the AbortRequest
+BUSY_AFTER_LOGIN = 120.0  # seconds for which Busy to the one more question is asked again
+OTHER_TERMINAL = "OtherTerminal"
+UNDECIDED = "Undecided"
 
 
 def status_answered(turn: Turn, event: StatusAnswered) -> None:
-    """The terminal answered a question about the attempt."""
+    """Take the terminal's answer to a question about the attempt."""
     repeated = event.response.repeated
-    late.repeated(turn, event)
+    aside.repeated(turn, event)
     if event.service_id != turn.state.asking and not _about_attempt(turn, repeated):
         return  # an older question, while a later one is out
     turn.change(asking=None)
+    turn.pursue(silent_since=None, gone_since=None)
     response = event.response.response
     condition = response.error_condition
     if turn.pursuit.between_attempts:
@@ -31,15 +41,12 @@ def status_answered(turn: Turn, event: StatusAnswered) -> None:
     elif repeated is not None:
         _repeated(turn, event, repeated)
     elif condition in (ErrorCondition.BUSY, ErrorCondition.IN_PROGRESS):
-        asking.note_working(turn)
-        asking.ask_later(turn)
-        attempts.abort_if_wanted(turn)
+        _busy(turn)
     elif condition in NO_SESSION:
         session.log_in_again(turn)
-    elif condition == ErrorCondition.NOT_FOUND and not turn.pursuit.ask_for_last:
-        _not_found(turn)
     else:
-        _inconclusive(turn, f"{condition or response.result} {response.additional_response}")
+        said = f"the terminal says {condition or response.result} {response.additional_response}"
+        _undecided(turn, Problem(condition or UNDECIDED, said.rstrip()))
 
 
 def _about_attempt(turn: Turn, repeated: RepeatedMessage | None) -> bool:
@@ -48,7 +55,7 @@ def _about_attempt(turn: Turn, repeated: RepeatedMessage | None) -> bool:
         repeated is not None
         and isinstance(repeated.body, PaymentResponse | ReversalResponse)
         and not turn.pursuit.between_attempts
-        and judging.is_ours(turn.attempt, repeated.header, repeated.body, direct=False)
+        and judging.is_ours(turn.attempt, repeated.header, repeated.body)
     )
 
 
@@ -64,103 +71,109 @@ def _after_refusal(turn: Turn, condition: str | None) -> None:
 
 
 def _repeated(turn: Turn, event: StatusAnswered, repeated: RepeatedMessage) -> None:
-    """The terminal repeated a response: the attempt's, an older payment's, or a stranger's."""
+    """Take what the terminal repeats: the attempt's response, or somebody else's."""
     body, header = repeated.body, repeated.header
     if not isinstance(body, PaymentResponse | ReversalResponse):
-        _inconclusive(turn, "the terminal repeated something else than a payment")
-    elif not turn.pursuit.ask_for_last or _about_attempt(turn, repeated):
-        answers.take(turn, header, body, event.poi_owner, direct=False)
-        if turn.state.unknown:
-            _ask_for_last(turn)  # the other question may bring more
-    elif event.repeated_of is None:
-        turn.record(survey.foreign(turn, header.service_id or "", body))
-        _inconclusive(turn, "the terminal's last transaction is not of this journal")
-    elif not session.same_terminal(turn):
-        _inconclusive(turn, "it is not certain that this is the terminal that was asked")
-    elif not _older(turn, event.repeated_of, body):
-        _inconclusive(turn, "the terminal's last transaction is an earlier attempt")
-    elif _may_have_forgotten(turn):
-        _inconclusive(turn, "the terminal may have forgotten it, and only what was before is left")
-    else:
-        message = f"the terminal's last transaction is payment {event.repeated_of}: it never had it"
-        attempts.give_up(turn, Problem(ErrorCondition.NOT_FOUND, message))
+        _undecided(turn, Problem(judging.FOREIGN_ANSWER, "something else than a payment came"))
+        return
+    match answers.take(turn, header, body, event.poi_owner):
+        case judging.Foreign(problem):
+            _undecided(turn, problem)
+        case judging.StillRunning():
+            _busy(turn)
+        case _:
+            pass
 
 
-def _older(turn: Turn, owner: str, body: PaymentResponse | ReversalResponse) -> bool:
-    """Whether the terminal's last transaction, of the payment `owner`, is older than the attempt.
-
-    A reversal is only ever asked for the terminal's last payment: that one is older than it.
-    """
-    if turn.state.reversing:
-        return (
-            owner == turn.payment.id and isinstance(body, PaymentResponse) and body.response.success
-        )
-    return owner != turn.payment.id
-
-
-def _may_have_forgotten(turn: Turn) -> bool:
-    """Whether the terminal may have had the attempt, although it names an older transaction.
-
-    One that has shown nothing of the sort never had it, if it was looked at all the time. One that
-    was not may have charged, then lost power before that was stored, and kept what was before.
-    """
-    attempt = turn.attempt
-    return attempt.reached or (attempt.session_lost and not turn.pursuit.callbacks_trusted)
-
-
-def _not_found(turn: Turn) -> None:
-    """Believe NotFound the second time, and only within the session that the attempt was sent in.
-
-    While the attempt's own connection is open, its request may not have been read yet. One that the
-    terminal shows no sign of is given up after terminal.response_timeout, and asked after then.
-    """
+def _busy(turn: Turn) -> None:
+    """The terminal is at work on it: wait, but not for ever."""
     now = turn.now.monotonic
-    since = turn.pursuit.not_found_at
-    if turn.state.phase is Phase.PAYING and not turn.attempt.reached:
-        left = turn.pursuit.answer_by - now
-        if left > 0:
-            asking.ask_later(turn, max(min(left, asking.SLOW_INTERVAL), NOT_AT_ONCE))
-        else:
-            turn.pursue(response_expected=False)  # the terminal does not say Busy: money rule 3
-            asking.doubt(turn)
-    elif turn.attempt.session_lost or turn.attempt.reached:
-        _inconclusive(turn, "the terminal knew of it, or lost its session since")
-    elif since is None:
-        turn.pursue(not_found_at=now)
-        asking.ask_later(turn, max(turn.state.config.terminal.retry_interval, NOT_FOUND_APART))
-    elif now - since < NOT_FOUND_APART:
-        asking.ask_later(turn, max(since + NOT_FOUND_APART - now, NOT_AT_ONCE))
+    since = now if turn.pursuit.busy_since is None else turn.pursuit.busy_since
+    turn.pursue(busy_since=since)
+    longest = BUSY_AFTER_LOGIN if turn.pursuit.ended else asking.WORKING_FOR
+    if now - since >= longest:
+        _undecided(turn, Problem(ErrorCondition.BUSY, "the terminal says nothing but that it runs"))
+        return
+    asking.note_working(turn)
+    asking.ask_later(turn)
+    attempts.abort_if_wanted(turn)
+
+
+# -- Undecided ------------------------------------------------------------------------------------
+
+
+def _undecided(turn: Turn, problem: Problem) -> None:
+    """The terminal has answered, and nothing is decided: the second time, make an end of it."""
+    pursuit, now = turn.pursuit, turn.now.monotonic
+    if pursuit.ended:
+        aside.set_aside(turn, problem)
+        return
+    if asking.at_work(turn):
+        asking.ask_later(turn, _until_answer_by(turn))
+        return
+    asking.tell_unknown(turn, problem)
+    if pursuit.login_at is not None:
+        asking.ask_later(turn, asking.SLOW_INTERVAL)
+    elif pursuit.undecided_since is None:
+        turn.pursue(undecided_since=now)
+        asking.ask_later(turn, _apart(turn))
+    elif now - pursuit.undecided_since < UNDECIDED_APART:
+        left = pursuit.undecided_since + UNDECIDED_APART - now
+        asking.ask_later(turn, max(left, NOT_AT_ONCE))
     else:
-        error = Problem(ErrorCondition.NOT_FOUND, "the terminal never had it")
-        attempts.give_up(turn, error)
+        _make_an_end(turn)
 
 
-def _inconclusive(turn: Turn, message: str) -> None:
-    """The terminal speaks, but does not say what became of the attempt: ask the other question."""
-    first = turn.payment.reversal.error if turn.payment.reversal else turn.payment.error
-    asking.tell_unknown(turn, first or Problem("Unknown", message))
-    asked_for_last = turn.pursuit.ask_for_last
-    turn.pursue(ask_for_last=False)
-    if not asked_for_last:
-        _ask_for_last(turn)
-    slow = asked_for_last or turn.pursuit.response_expected  # the answer will hardly change
-    asking.ask_later(turn, asking.SLOW_INTERVAL if slow else None)
+def _apart(turn: Turn) -> float:
+    return max(turn.state.config.terminal.retry_interval, UNDECIDED_APART)
 
 
-def _ask_for_last(turn: Turn) -> None:
-    """Ask the other question next, unless the attempt may not have been read yet (rule 4)."""
-    turn.pursue(ask_for_last=not turn.pursuit.response_expected)
+def _until_answer_by(turn: Turn) -> float:
+    """Seconds until the attempt's own connection alone keeps it open no more, or the usual."""
+    left = turn.pursuit.answer_by - turn.now.monotonic
+    return max(left, NOT_AT_ONCE) if 0 < left < asking.SLOW_INTERVAL else asking.SLOW_INTERVAL
+
+
+def _make_an_end(turn: Turn) -> None:
+    """Have the terminal abort whatever it does, and a minute later log in to it."""
+    if not turn.pursuit.end_made and not turn.payment.abort_requested:  # else that was sent already
+        attempts.send_abort(turn)
+        turn.pursue(abort_at=None)
+    turn.pursue(end_made=True, login_at=turn.now.monotonic + LOGIN_AFTER)
+    asking.ask_later(turn, asking.SLOW_INTERVAL)
 
 
 def status_failed(turn: Turn, event: StatusFailed) -> None:
-    """The terminal does not answer a question about the attempt."""
+    """Note that nothing came that could be understood as an answer about the attempt."""
     if event.service_id != turn.state.asking:
         return
+    turn.change(asking=None)
     if turn.pursuit.between_attempts:
         _try_later(turn, "the terminal does not answer")
+    elif event.port == "answered":
+        turn.pursue(silent_since=None, gone_since=None)
+        _undecided(
+            turn, Problem(UNDECIDED, f"the terminal's answer decides nothing: {event.reason}")
+        )
     else:
-        turn.pursue(callbacks_trusted=False)
-        asking.tell_unknown(turn)
+        _silent(turn, port_open=event.port == "silent")
+
+
+def _silent(turn: Turn, *, port_open: bool) -> None:
+    """No answer: where only that keeps the terminal from telling, it is not waited for for ever."""
+    pursuit, now = turn.pursuit, turn.now.monotonic
+    gone_since = now if pursuit.gone_since is None else pursuit.gone_since
+    since = (now if pursuit.silent_since is None else pursuit.silent_since) if port_open else None
+    turn.pursue(gone_since=gone_since, silent_since=since)
+    asking.tell_unknown(turn)
+    longest = BUSY_AFTER_LOGIN if pursuit.ended else asking.WORKING_FOR
+    if since is None or now - since < longest or asking.at_work(turn):
+        asking.ask_later(turn)
+    elif pursuit.ended:
+        aside.set_aside(turn, Problem(UNDECIDED, "the terminal does not answer"))
+    elif pursuit.login_at is None:
+        _make_an_end(turn)
+    else:
         asking.ask_later(turn)
 
 
@@ -175,27 +188,40 @@ def _try_later(turn: Turn, message: str) -> None:
         asking.ask_later(turn)
 
 
+# -- The Login in the middle of it ----------------------------------------------------------------
+
+
 def logged_in_again(turn: Turn, event: LoginAnswered) -> None:
-    """The session is back (or not) in the middle of a payment."""
+    """Go on with the session that is back, or is not, in the middle of a payment."""
+    attempt, address = turn.attempt, turn.state.login_to
     reason, condition = session.admit(turn, event)
-    turn.change(reason=reason, condition=condition)
+    turn.enter(Phase.RETRYING if turn.pursuit.between_attempts else Phase.DOUBT, reason, condition)
+    serial = event.response.serial_number
+    here = not attempt.serial or serial == attempt.serial
+    moved = address not in ("", attempt.address)
     if turn.pursuit.between_attempts:
         if reason:
             _try_later(turn, f"no session: {turn.state.why}")
-        else:
+        elif here:
             attempts.attempt(turn)
+        else:
+            attempts.give_up(turn, Problem(OTHER_TERMINAL, f"terminal {serial} is here now"))
+    elif not here and not moved and reason in (Reason.NONE, Reason.OTHER_TERMINAL):
+        aside.set_aside(turn, Problem(OTHER_TERMINAL, f"terminal {serial} is here now"))
+        if reason and turn.state.phase is Phase.OFFLINE and turn.state.reason is not Reason.DOUBTS:
+            session.go_offline(turn, reason)
+    elif reason or not here:
+        asking.tell_unknown(turn)
+        asking.ask_later(turn)
     else:
-        turn.enter(Phase.DOUBT)
-        if reason:
-            asking.tell_unknown(turn)
-        stranger = reason is Reason.OTHER_TERMINAL  # who is not to be reset every few seconds
-        if stranger and not turn.pursuit.sent:
-            turn.pursue(response_expected=False)  # what has not left yet must not reach it
-        asking.ask_later(turn, session.OTHER_TERMINAL_INTERVAL if stranger else None)
+        if moved:
+            turn.change_attempt(address=address)
+        turn.pursue(ended=True, busy_since=None, silent_since=None, undecided_since=None)
+        asking.ask(turn)
 
 
 def login_failed(turn: Turn, event: LoginFailed) -> None:
-    """The terminal did not answer the Login that the payment needs."""
+    """Go on asking: the terminal did not answer the Login that the payment needs."""
     if turn.pursuit.between_attempts:
         _try_later(turn, event.reason)
     else:

@@ -33,9 +33,22 @@ class AttemptOpened(Struct, frozen=True):
 
 
 class AttemptChanged(Struct, frozen=True):
-    """The terminal refused the attempt, showed that it has it, or lost its session since."""
+    """The terminal refused the attempt, or lost its session since."""
 
     attempt: Attempt
+
+
+class AskedAfter(Struct, frozen=True):
+    """What is set aside, or a person resolved, is asked after `until` then; None: no more."""
+
+    payment_id: str
+    until: datetime | None
+
+
+class DoubtsCounted(Struct, frozen=True):
+    """So many payments in a row were set aside without one between that the terminal decided."""
+
+    doubts: int
 
 
 class ForeignSeen(Struct, frozen=True, kw_only=True):
@@ -75,6 +88,8 @@ Entry = (
     | PaymentChanged
     | AttemptOpened
     | AttemptChanged
+    | AskedAfter
+    | DoubtsCounted
     | ForeignSeen
     | Surveyed
     | Acknowledged

@@ -3,28 +3,26 @@
 from laned.lane import prompts, session
 from laned.lane.judging import reversal_ended
 from laned.lane.payment import PaymentState, Problem
-from laned.lane.state import LaneState, ManualResolution, Phase, Reason
+from laned.lane.state import LaneState, Phase, Reason
 from laned.lane.turn import Turn
-
-RESOLUTIONS = 8  # payments resolved by a person of which an answer is still waited for
 
 
 def finish(turn: Turn, **changes: object) -> None:
     """Make the payment final with these `changes`, and the lane free."""
     prompts.close(turn, None, "terminal")
-    settled = turn.change_payment(**changes)
+    turn.change_payment(**changes)
+    go_on(turn)
+
+
+def go_on(turn: Turn) -> None:
+    """Be free for the next one: nothing of what was pursued is waited for any more."""
     pursuit = turn.pursuit
-    if "resolved" in changes:
-        expected = pursuit.response_expected and pursuit.sent
-        one = ManualResolution(settled, turn.attempt, expected)
-        kept = (*turn.state.manual_resolutions, one)[-RESOLUTIONS:]
-        turn.change(manual_resolutions=kept)
     login_out = login_is_out(turn.state)
     if not login_out:
         turn.change(login_to="")
         if pursuit.attempt is not None and not session.made_for(turn, pursuit.attempt):
             turn.change(logged_in=False)
-    turn.change(pursuit=None, settled=settled, asking=None, ask_at=None)
+    turn.change(pursuit=None, settled=pursuit.payment, asking=None, ask_at=None, review=None)
     if turn.state.stopping:
         session.leave(turn)
     elif turn.state.logged_in:

@@ -84,12 +84,16 @@ class ReversalAsked(Event, frozen=True, kw_only=True):
 
 
 class ResolveAsked(Event, frozen=True, kw_only=True):
-    """A person, by their `uid`, says what became of the unknown payment `payment_id`."""
+    """A person, by their `uid`, says what became of the unknown payment `payment_id`.
+
+    `payment` is that payment as the journal has it when the lane looks at the event.
+    """
 
     payment_id: str
     state: Literal["approved", "failed"]
     note: str
     uid: int
+    payment: Payment | None = None
 
 
 class JournalAcknowledged(Event, frozen=True):
@@ -169,13 +173,15 @@ class AttemptSent(Event, frozen=True):
 class AttemptAnswered(Event, frozen=True, kw_only=True):
     """The answer to a PaymentRequest came on its own connection.
 
-    `poi_owner` is the id of the payment in our journal that already has this POITransactionID.
+    `poi_owner` is the id of the payment in our journal that already has this POITransactionID,
+    `superseded_by` a later one, approved by the terminal, than that which the answer is of.
     """
 
     service_id: str
     header: Header
     response: PaymentResponse | ReversalResponse
     poi_owner: str | None = None
+    superseded_by: str | None = None
 
 
 class AttemptNotSent(Event, frozen=True):
@@ -193,7 +199,7 @@ class AttemptLost(Event, frozen=True):
 
 
 class StatusAnswered(Event, frozen=True, kw_only=True):
-    """The terminal answered our TransactionStatus; `poi_owner` as in AttemptAnswered.
+    """The terminal answered our TransactionStatus; the journal's words as in AttemptAnswered.
 
     `repeated_of` is the payment in our journal that the repeated response is of, by its ServiceID
     and TransactionID.
@@ -203,6 +209,11 @@ class StatusAnswered(Event, frozen=True, kw_only=True):
     response: TransactionStatusResponse
     poi_owner: str | None = None
     repeated_of: str | None = None
+    superseded_by: str | None = None
+
+
+Port = Literal["closed", "silent", "answered"]
+"""What was found where a request went: nobody, nobody who answers, or no nexo answer to it."""
 
 
 class StatusFailed(Event, frozen=True):
@@ -210,6 +221,7 @@ class StatusFailed(Event, frozen=True):
 
     service_id: str
     reason: str
+    port: Port = "silent"
 
 
 # -- The terminal posts ---------------------------------------------------------------------------

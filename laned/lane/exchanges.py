@@ -29,9 +29,10 @@ class NotSent(Struct, frozen=True):
 
 
 class Lost(Struct, frozen=True):
-    """The terminal may have the request, and no usable answer came."""
+    """The terminal may have the request, and no usable answer came; `answered`: but another."""
 
     reason: str
+    answered: bool = False
 
 
 Exchange = Answered | NotSent | Lost
@@ -51,7 +52,7 @@ def event_for(send: Send, exchange: Exchange) -> ev.Event | None:
                 if message.header.service_id == sent_id:
                     return ev.StatusAnswered(service_id=sent_id, response=message.body)
                 reason = f"an answer with ServiceID {message.header.service_id}"
-            return ev.StatusFailed(sent_id, reason)
+            return ev.StatusFailed(sent_id, reason, _port(exchange))
         case Category.LOGIN:
             if message and isinstance(message.body, LoginResponse):
                 if message.header.service_id == sent_id:
@@ -77,6 +78,16 @@ def _attempt(
         # whose answer it is, the machine decides by the header
         return ev.AttemptAnswered(service_id=sent_id, header=message.header, response=message.body)
     return ev.AttemptLost(sent_id, reason)
+
+
+def _port(exchange: Exchange) -> ev.Port:
+    match exchange:
+        case NotSent():
+            return "closed"
+        case Lost(answered=False):
+            return "silent"
+        case _:
+            return "answered"
 
 
 def _reason(exchange: Exchange) -> str:

@@ -4,7 +4,7 @@ The terminal's events only make the lane ask whether the session stands (money r
 protocol, sections Session and "What the terminal posts to us"; contract, section Session.
 """
 
-from laned.lane import addresses, late, maintenance, session
+from laned.lane import addresses, aside, maintenance, review, session
 from laned.lane.events import (
     AddressAnnounced,
     StatusAnswered,
@@ -23,9 +23,11 @@ from laned.nexo.messages import NO_SESSION, AdminRequest, Category, TransactionS
 
 
 def ready_due(turn: Turn, _: TimePassed | None = None) -> None:
-    """Perhaps it is time for maintenance."""
+    """Perhaps it is time for maintenance, or to ask after what is set aside."""
     if maintenance.due(turn):
         session.log_out_for_maintenance(turn)
+    elif review.due(turn):
+        return
     elif turn.state.maintenance_at is not None and turn.now.monotonic >= turn.state.maintenance_at:
         maintenance.look_again(turn)
 
@@ -55,6 +57,8 @@ def notified_offline(turn: Turn, event: TerminalNotified) -> None:
     """The terminal says something although there is no session: it lives, or goes away."""
     if event.event == "BeginMaintenance":
         session.stay_out(turn, Reason.MAINTENANCE)
+    elif turn.state.reason is Reason.DOUBTS:
+        notified_anytime(turn, event)
     elif event.event in ("Initialised", "EndMaintenance") and turn.state.login_at is not None:
         turn.change(login_backoff=0.0, login_at=turn.now.monotonic)
     else:
@@ -94,7 +98,7 @@ def check(turn: Turn) -> None:
 
 def checked(turn: Turn, event: StatusAnswered) -> None:
     """Log in again where the terminal says that there is no session any more."""
-    late.repeated(turn, event)
+    aside.repeated(turn, event)
     if event.service_id == turn.state.asking:
         turn.change(asking=None)
         if event.response.response.error_condition in NO_SESSION:

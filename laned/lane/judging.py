@@ -63,9 +63,19 @@ STATES: Mapping[str | None, PaymentState] = {
 
 
 class Foreign(Struct, frozen=True):
-    """It is the answer to something else, or not one to what was asked: nothing is decided."""
+    """It is the answer to something else: nothing is decided."""
 
     problem: Problem
+
+
+class Mismatch(Struct, frozen=True):
+    """It is the attempt's, and not an answer to what was asked: money may have moved.
+
+    `fields` is what it tells all the same, so that a person can find it in the books (rule 6).
+    """
+
+    problem: Problem
+    fields: dict[str, Any]
 
 
 class StillRunning(Struct, frozen=True):
@@ -91,7 +101,7 @@ class Final(Struct, frozen=True):
     fields: dict[str, Any]
 
 
-Judgement = Foreign | StillRunning | Refused | NeedsSignature | Final
+Judgement = Foreign | Mismatch | StillRunning | Refused | NeedsSignature | Final
 
 
 def judge(
@@ -100,20 +110,20 @@ def judge(
     header: Header,
     response: AttemptResponse,
     *,
-    direct: bool,
     poi_owner: str | None,
     unasked: bool,
 ) -> Judgement:
     """Judge an answer to an attempt for a payment or its reversal.
 
-    `direct`: it came on the attempt's own connection. `poi_owner`: the payment of the journal that
-    has its POITransactionID. `unasked`: the terminal cannot have asked this life for a signature.
+    `poi_owner`: the payment of the journal that has its POITransactionID. `unasked`: the terminal
+    cannot have asked this life for a signature.
     """
-    if not is_ours(attempt, header, response, direct=direct):
+    if not is_ours(attempt, header, response):
         return Foreign(Problem(FOREIGN_ANSWER, "an answer to something else came"))
     wrong = mismatch(payment, response, poi_owner)
     if wrong is not None:
-        return Foreign(wrong)
+        fields = told(payment, response) if isinstance(response, PaymentResponse) else {}
+        return Mismatch(wrong, fields)
     said = response.response
     if said.result == Result.FAILURE and said.error_condition == ErrorCondition.IN_PROGRESS:
         return StillRunning()
@@ -131,11 +141,10 @@ def judge(
 # -- Whose it is ----------------------------------------------------------------------------------
 
 
-def is_ours(attempt: Attempt, header: Header, response: AttemptResponse, *, direct: bool) -> bool:
+def is_ours(attempt: Attempt, header: Header, response: AttemptResponse) -> bool:
     """Whether an answer belongs to the attempt: ServiceID, SaleID, POIID and TransactionID.
 
-    A Failure that came on the attempt's own connection may leave out the TransactionID: there is
-    nothing that could be charged by believing it.
+    The TransactionID may be left out (money rule 2).
     """
     same = (header.service_id, header.sale_id, header.poi_id) == (
         attempt.service_id,
@@ -148,28 +157,25 @@ def is_ours(attempt: Attempt, header: Header, response: AttemptResponse, *, dire
     if isinstance(response, ReversalResponse):
         return same  # it echoes no TransactionID
     echoed = response.sale_transaction
-    if echoed is None:
-        return same and direct and not response.response.success
-    return same and echoed.transaction_id == attempt.transaction_id
+    return same and (echoed is None or echoed.transaction_id == attempt.transaction_id)
 
 
 def mismatch(payment: Payment, response: AttemptResponse, poi_owner: str | None) -> Problem | None:
     """Say why an answer cannot be this payment's; None: it can (money rules 2 and 6)."""
     result = response.response.result
+    if result == Result.FAILURE:
+        return None  # it may carry anything
     if poi_owner not in (None, payment.id):
         return Problem(FOREIGN_TRANSACTION, f"its POITransactionID is payment {poi_owner}'s")
-    if result == Result.FAILURE:
-        return None
     if result != Result.SUCCESS:
         return Problem(UNKNOWN_RESULT, f"the terminal says {result!r}")
     if isinstance(response, PaymentResponse) and not amount_matches(
         payment.amount, payment.currency, response.amounts
     ):
         amounts = response.amounts
-        found = "no amount"
-        if amounts is not None:
-            found = f"{amounts.authorized_amount} {amounts.currency or payment.currency}"
-            found += f", of it {amounts.tip_amount or Decimal(0)} tip"
+        assert amounts is not None
+        found = f"{amounts.authorized_amount} {amounts.currency or payment.currency}"
+        found += f", of it {amounts.tip_amount or Decimal(0)} tip"
         wanted = f"{payment.amount} {payment.currency}"
         return Problem(AMOUNT_MISMATCH, f"asked for {wanted}, the terminal says {found}")
     return None
@@ -178,11 +184,11 @@ def mismatch(payment: Payment, response: AttemptResponse, poi_owner: str | None)
 def amount_matches(amount: Decimal, currency: str, amounts: AmountsResp | None) -> bool:
     """Whether a Success charged what was asked (money rule 6).
 
-    AuthorizedAmount less TipAmount is the amount, and the currency is the same. The schema lets
-    the terminal leave the currency out; then it is the request's.
+    AuthorizedAmount less TipAmount is the amount, and the currency is the same. What the terminal
+    leaves out, the currency or all amounts, is the request's.
     """
     if amounts is None:
-        return False
+        return True
     charged = amounts.authorized_amount - (amounts.tip_amount or Decimal(0))
     return charged == amount and amounts.currency in (None, currency)
 
@@ -199,16 +205,15 @@ def problem(response: Response) -> Problem | None:
 
 def told(payment: Payment, response: PaymentResponse) -> dict[str, Any]:
     """A payment's fields as a PaymentResponse gives them."""
-    state = PaymentState.APPROVED
+    state, amounts, poi = PaymentState.APPROVED, response.amounts, response.poi_transaction
     if response.response.result == Result.FAILURE:
-        state = state_for(response.response.error_condition, payment)
-    amounts, poi = response.amounts, response.poi_transaction
+        state, amounts = state_for(response.response.error_condition, payment), None
     return {
         "state": state,
         "card": card_from(response.card),
         "authorized_amount": amounts.authorized_amount if amounts else None,
         "tip_amount": amounts.tip_amount if amounts else None,
-        "approval_code": response.approval_code,
+        "approval_code": response.approval_code if state is PaymentState.APPROVED else None,
         "poi_transaction": POITransaction(poi.transaction_id, poi.timestamp) if poi else None,
         "receipts": receipts_from(response.receipts),
     }

@@ -72,7 +72,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     `category` is Payment or Reversal; a reversal has no TransactionID of ours on the wire. `serial`
     is the terminal that it was sent to, `refused` the condition with which the terminal's response
     itself turned it away (Busy, NotAllowed, LoggedOut), `session_lost` whether the terminal lost
-    its login session since, `reached` whether the terminal has shown that it has, or had, it.
+    its login session since.
     """
 
     category: Category
@@ -84,7 +84,6 @@ class Attempt(Struct, frozen=True, kw_only=True):
     serial: str
     refused: str | None = None
     session_lost: bool = False
-    reached: bool = False
 
 
 class AttemptIDs(Struct, frozen=True):
@@ -171,6 +170,7 @@ class Payment(Struct, frozen=True, kw_only=True):
     signature: Signature | None = None
     reversal: Reversal | None = None
     resolved: Resolved | None = None
+    set_aside_at: datetime | None = None
 
     @property
     def unknown(self) -> bool:
@@ -190,8 +190,8 @@ class Payment(Struct, frozen=True, kw_only=True):
 
         Only in light integration (money rule 9).
         """
-        charged = self.authorized_amount is not None and self.reversal is None
-        return self.state is PaymentState.PROCESSING and charged
+        told = self.poi_transaction is not None or self.receipts.merchant is not None
+        return self.state is PaymentState.PROCESSING and told and self.reversal is None
 
     @property
     def reversing_unsigned(self) -> bool:
@@ -205,6 +205,11 @@ class Payment(Struct, frozen=True, kw_only=True):
         return self.state in FINAL and (
             self.reversal is None or self.reversal.state in ("done", "refused")
         )
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is waited for any more: it is final, or set aside (money rule 14)."""
+        return self.final or self.set_aside_at is not None
 
 
 def card_from(data: CardData | None) -> Card | None:

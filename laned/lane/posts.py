@@ -24,8 +24,7 @@ def shown(texts: tuple[OutputText, ...]) -> Shown:
 
 def printed(turn: Turn, event: Printed) -> None:
     """Note that the terminal is at work: it has something to show for it."""
-    turn.postpone_inquiry()
-    asking.note_reached(turn)
+    asking.note_post(turn)
 
 
 def notified(turn: Turn, event: TerminalNotified) -> None:
@@ -37,7 +36,6 @@ def notified(turn: Turn, event: TerminalNotified) -> None:
     if event.event == "Abort":  # the terminal cancels what it asked of us
         prompts.close(turn, None, "terminal")
     elif event.event in ("Shutdown", "Initialised"):
-        if not turn.attempt.session_lost:
-            turn.change_attempt(session_lost=True)  # it proves nothing by not knowing the attempt
+        turn.pursue(posted_at=None)  # it is not at work any more
         if turn.state.phase in (Phase.PAYING, Phase.DOUBT):
-            turn.change(ask_at=turn.now.monotonic)  # and is a reason to ask: money rule 5
+            turn.change(ask_at=turn.now.monotonic)  # and that is a reason to ask: money rule 5

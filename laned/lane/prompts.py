@@ -59,8 +59,7 @@ def input_asked(turn: Turn, event: InputAsked) -> None:
     if turn.state.reversing:
         answer_false(turn, event)
         return
-    turn.postpone_inquiry()
-    asking.note_reached(turn)
+    asking.note_post(turn)
     close(turn, None, "terminal")  # it asks something newer
     settings = turn.state.config.payment
     timeout = settings.signature_timeout

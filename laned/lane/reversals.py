@@ -4,7 +4,7 @@ from laned.lane import attempts, ending
 from laned.lane.events import ReversalAsked
 from laned.lane.judging import reversal_ended
 from laned.lane.payment import PaymentState, Problem, Reversal, ReversalOrder
-from laned.lane.state import ManualResolution, Phase, Pursuit
+from laned.lane.state import Phase, Pursuit
 from laned.lane.turn import Turn
 from laned.nexo.messages import ReversalReason
 
@@ -24,15 +24,17 @@ def begin(turn: Turn, event: ReversalAsked) -> None:
     if event.charged_by and here and event.charged_by != here:
         turn.refuse("not_reversible", f"it was paid at terminal {event.charged_by}, not at {here}")
         return
-    its_own: list[ManualResolution] = []
-    others: list[ManualResolution] = []
-    for one in turn.state.manual_resolutions:
-        (its_own if one.payment.id == payment.id else others).append(one)
-    if any(one.response_expected for one in its_own):
-        turn.refuse("not_reversible", "the answer to its last reversal may still come")
-        return
+    for one in turn.state.set_aside:
+        if one.payment.id == payment.id and one.response_expected:
+            turn.refuse("not_reversible", "the answer to its last reversal may still come")
+            return
+        if one.payment.created_at > payment.created_at and one.payment.unknown:
+            newer = f"the terminal's last may be payment {one.payment.id}, which is not decided"
+            turn.refuse("not_reversible", newer)
+            return
     pursuit = Pursuit(payment=payment, order=ReversalOrder(event.reason))
-    turn.change(manual_resolutions=tuple(others), pursuit=pursuit)
+    kept = tuple(one for one in turn.state.set_aside if one.payment.id != payment.id)
+    turn.change(set_aside=kept, pursuit=pursuit)
     turn.change_payment(reversal=Reversal(state="processing", reason=event.reason))
     attempts.attempt(turn)
 

@@ -49,13 +49,7 @@ def log_in(turn: Turn, _: object = None) -> None:
     _send_login(turn)
     maintenance.change(turn, over=False)  # of the next one it is not known
     turn.enter(Phase.LOGGING_IN)
-    turn.change(login_at=None, maintenance_at=None, asking=None)
-
-
-def log_in_by_hand(turn: Turn, _: object = None) -> None:
-    """Log in now, because a person wants it."""
-    turn.change(login_backoff=0.0)
-    log_in(turn)
+    turn.change(login_at=None, maintenance_at=None, review_at=None, asking=None)
 
 
 def log_in_again(turn: Turn) -> None:
@@ -65,11 +59,12 @@ def log_in_again(turn: Turn) -> None:
     """
     if not turn.attempt.session_lost:
         turn.change_attempt(session_lost=True)
-    turn.change(login_to=turn.attempt.address)  # whatever the configuration says now: money rule 3
+    # whatever the configuration says now (money rule 3), or where it has answered since
+    turn.change(login_to=turn.pursuit.asked_at or turn.attempt.address)
     _send_login(turn, turn.attempt)
     turn.enter(Phase.RELOGIN)
-    turn.change(ask_at=None)
-    turn.pursue(abort_at=None, retry_at=None)
+    turn.change(asking=None, ask_at=None)
+    turn.pursue(abort_at=None, retry_at=None, login_at=None)
 
 
 def _send_login(turn: Turn, attempt: Attempt | None = None) -> None:
@@ -84,16 +79,9 @@ def _send_login(turn: Turn, attempt: Attempt | None = None) -> None:
         capabilities=LIGHT_INTEGRATION if light else DEFAULT_INTEGRATION,
     )
     timeout = config.terminal.status_timeout
-    turn.send(
-        Category.LOGIN, request, timeout=timeout, address=turn.state.login_to, attempt=attempt
-    )
+    address = turn.state.login_to
+    turn.send(Category.LOGIN, request, timeout=timeout, address=address, attempt=attempt)
     turn.change(logged_in=False)
-
-
-def login_due(turn: Turn, _: TimePassed | None = None) -> None:
-    """Try the Login that the lane waited for."""
-    if turn.state.login_at is not None and turn.now.monotonic >= turn.state.login_at:
-        log_in(turn)
 
 
 # -- Its answer -----------------------------------------------------------------------------------
@@ -107,15 +95,16 @@ def admit(turn: Turn, event: LoginAnswered) -> tuple[Reason, str]:
         busy = condition == ErrorCondition.BUSY
         return (Reason.BUSY, "") if busy else (Reason.REFUSED, condition)
     attempt, elsewhere = state.attempt, addresses.elsewhere(state)
-    for wanted in (addresses.expected_serial(turn), attempt.serial if attempt else ""):
-        if wanted and response.serial_number != wanted:
-            addresses.forget(turn)
-            # somebody announced it: that a stranger answers there says nothing of our terminal
-            announced = elsewhere and attempt is None and state.terminal.address
-            return (Reason.UNREACHABLE if announced else Reason.OTHER_TERMINAL), ""
+    wanted = addresses.expected_serial(turn)
+    if wanted and response.serial_number != wanted:
+        addresses.forget(turn)
+        # somebody announced it: that a stranger answers there says nothing of our terminal
+        announced = elsewhere and attempt is None and state.terminal.address
+        return (Reason.UNREACHABLE if announced else Reason.OTHER_TERMINAL), ""
+    # where a payment was asked once is no reason to stay there
+    stays = attempt is not None and state.login_to == attempt.address
     terminal = Terminal(
-        # where a payment was asked once is no reason to stay there
-        address=(state.login_to if attempt is None else "") or state.terminal.address,
+        address=("" if stays else state.login_to) or state.terminal.address,
         serial_number=response.serial_number,
         software=response.software,
     )
@@ -127,8 +116,9 @@ def admit(turn: Turn, event: LoginAnswered) -> tuple[Reason, str]:
         logged_in=True,
         login_backoff=0.0,
         shown=Shown(()),
+        review_at=turn.now.monotonic if state.set_aside else None,
     )
-    if attempt is None or not elsewhere:  # where it was asked once is no reason to ask there again
+    if not stays or not elsewhere:  # where it was asked once is no reason to ask there again
         configured = state.config.terminal.address
         turn.record(TerminalSeen(terminal.address, terminal.serial_number, configured))
     return Reason.NONE, ""
@@ -270,7 +260,8 @@ def stay_logged_out(turn: Turn, event: LogoutAsked) -> None:
     """
     if event.maintenance and turn.state.phase is Phase.LOGGED_OUT:
         maintenance.wish(turn, urgent=True)
-        log_in_by_hand(turn)
+        turn.change(login_backoff=0.0)
+        log_in(turn)
         return
     stay_out(turn, Reason.MAINTENANCE if event.maintenance else Reason.BY_HAND)
 

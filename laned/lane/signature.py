@@ -29,7 +29,7 @@ def ask_again(turn: Turn, phase: Phase = Phase.SIGNING) -> None:
     """
     turn.enter(phase)
     turn.change(asking=None, ask_at=None, login_at=None)
-    turn.pursue(ask_for_last=False, terminal_working=True, abort_at=None, retry_at=None)
+    turn.pursue(terminal_working=True, abort_at=None, retry_at=None, login_at=None)
     if turn.payment.signature == "declined":  # before a crash, and it was not reversed yet
         reversals.give_back_unsigned(turn)
         return

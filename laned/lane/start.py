@@ -6,14 +6,23 @@ import msgspec
 from msgspec import Struct
 
 from laned.config.schema import Config
-from laned.lane import signature
+from laned.lane import aside, signature
 from laned.lane.attempts import ABORTS
 from laned.lane.effects import PaymentChanged
 from laned.lane.events import Moment
 from laned.lane.judging import reversal_ended
 from laned.lane.maintenance import IDLE_BEFORE
 from laned.lane.payment import Attempt, Payment, PaymentState, Problem, ReversalOrder
-from laned.lane.state import LaneState, Maintenance, Phase, Pursuit, Reason, ServiceIDs, Terminal
+from laned.lane.state import (
+    LaneState,
+    Maintenance,
+    Phase,
+    Pursuit,
+    Reason,
+    ServiceIDs,
+    SetAside,
+    Terminal,
+)
 from laned.lane.turn import Step, Turn
 
 
@@ -23,7 +32,8 @@ class JournalSnapshot(Struct, frozen=True, kw_only=True):
     `surveyed`: whether the terminal's last transaction was asked for when the journal was new.
     `journal`: ok, new (in place of a lost one, and nobody has acknowledged it), or why it cannot be
     used: full, read_only, corrupt. `address` and `serial` are those of the terminal that logged the
-    lane in last, while terminal.address was `configured`.
+    lane in last, while terminal.address was `configured`. `set_aside`: what the terminal may still
+    tell of; `doubts`: how many in a row were given up.
     """
 
     next_service_id: int
@@ -31,6 +41,8 @@ class JournalSnapshot(Struct, frozen=True, kw_only=True):
     journal: str = "ok"
     payment: Payment | None = None
     attempt: Attempt | None = None
+    set_aside: tuple[SetAside, ...] = ()
+    doubts: int = 0
     address: str = ""
     serial: str = ""
     configured: str = ""
@@ -59,6 +71,8 @@ def start(
         maintenance=Maintenance(born_at=now.monotonic, idle_before=idle_before),
         login_at=now.monotonic,
         journal=snapshot.journal,
+        set_aside=snapshot.set_aside,
+        doubts=snapshot.doubts,
     )
     turn = Turn(state, now)
     if snapshot.journal not in ("ok", "new"):
@@ -70,6 +84,9 @@ def start(
         here = bool(state.terminal.address)
         turn.enter(Phase.SURVEY, None if here else Reason.NO_ADDRESS)
         turn.change(login_at=None, ask_at=now.monotonic if here else None)
+    elif pause := aside.pause_for(snapshot.doubts):
+        turn.enter(Phase.OFFLINE, Reason.DOUBTS)
+        turn.change(login_at=now.monotonic + pause)
     return Step(state=turn.state, effects=tuple(turn.effects))
 
 

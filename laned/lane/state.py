@@ -30,6 +30,8 @@ class Phase(StrEnum):
     RELOGIN = "relogin"  # a Login is out because a TransactionStatus said there is no session
     SIGNING = "signing"  # light integration: charged, a person says whether the signature is good
     SIGNING_RELOGIN = "signing_relogin"  # as SIGNING, and the Login of RELOGIN is still out
+    REVIEWING = "reviewing"  # asks after what is set aside, before a Login or after one
+    CHECKING = "checking"  # asks after what is set aside, before the first PaymentRequest
     SURVEY = "survey"  # a new journal: the terminal is asked for its last transaction first
     BROKEN = "broken"  # the journal cannot be used: nothing is sent, payments are refused
     STOPPED = "stopped"  # nothing more is sent; the daemon may end
@@ -60,6 +62,7 @@ class Reason(StrEnum):
     TERMINAL_BUSY = "terminal_busy"  # with a payment of the journal that was lost
     MAINTENANCE = "maintenance"  # a Logout that lets the terminal update itself
     BY_HAND = "by_hand"
+    DOUBTS = "doubts"  # too many in a row are set aside: nothing is sold for a while
     JOURNAL = "journal"
     STOPPED = "stopped"
 
@@ -131,12 +134,33 @@ class Hardware(Struct, frozen=True, kw_only=True):
     buttons: str = "off"
 
 
-class ManualResolution(Struct, frozen=True):
-    """A payment that a person has resolved, and its attempt: the terminal may still tell of it."""
+class SetAside(Struct, frozen=True, kw_only=True):
+    """A payment that is not waited for any more, and its newest attempt (money rule 14).
+
+    It was given up, or resolved by a person; the terminal may still tell of it.
+    """
 
     payment: Payment
     attempt: Attempt
-    response_expected: bool  # on the attempt's own connection too
+    until: datetime  # asked after until then
+    unanswered: int = 0  # questions in a row to which nothing came
+    busy_since: float | None = None  # monotonic; the terminal says that it is still at work on it
+    response_expected: bool = False  # the attempt's own connection may bring its answer
+
+
+class Then(StrEnum):
+    """What comes after a review of what is set aside."""
+
+    LOG_IN = "log_in"
+    BE_READY = "be_ready"
+
+
+class Review(Struct, frozen=True, kw_only=True):
+    """Questions about what is set aside: the ServiceIDs of the attempts still to be asked after."""
+
+    left: tuple[str, ...]
+    end_at: float | None = None  # monotonic; without an answer nothing more is asked from then on
+    then: Then = Then.BE_READY  # in CHECKING: the first attempt
 
 
 class Pursuit(Struct, frozen=True, kw_only=True):
@@ -155,10 +179,19 @@ class Pursuit(Struct, frozen=True, kw_only=True):
     sent: bool = False  # its last byte has left
     response_expected: bool = False  # its own connection may bring its answer; else it is closed
     terminal_working: bool = True  # the terminal said so last, or has not been silent yet
-    ask_for_last: bool = False  # the next question is what the terminal's last transaction was
-    callbacks_trusted: bool = False  # what the terminal did with it cannot have escaped this life
-    not_found_at: float | None = None  # since when the terminal says that it knows no such attempt
+    tries: int = 0  # a reversal that the terminal has turned away, or did not decide
     answer_by: float = 0.0  # the terminal is asked by then, whatever it posts
+
+    # the doubt about it (money rule 14)
+    posted_at: float | None = None  # the terminal's last post that may be about it
+    busy_since: float | None = None  # it has said nothing but that it runs
+    undecided_since: float | None = None  # it has answered nothing that decides
+    silent_since: float | None = None  # it has not answered at all, though its port is open
+    gone_since: float | None = None  # it has not answered at all where the attempt was sent
+    asked_at: str = ""  # the address of the newest question
+    end_made: bool = False  # our AbortRequest was sent for that
+    login_at: float | None = None  # and then the Login that ends what it may do
+    ended: bool = False  # that Login, or another, was answered: one more question decides
 
     # all attempts
     sessions_missing: int = 0  # how often the terminal refused one for want of a session
@@ -203,7 +236,10 @@ class LaneState(Struct, frozen=True, kw_only=True):
     pursuit: Pursuit | None = None
     settled: Payment | None = None  # the payment that became final last
     closed: Prompt | None = None  # the prompt that was closed last
-    manual_resolutions: tuple[ManualResolution, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()  # the newest last
+    doubts: int = 0  # set aside in a row without one between that the terminal decided
+    review: Review | None = None
+    review_at: float | None = None  # READY: when it is asked after next
 
     # when each button's meaning changed last: one that was down then must be released first
     meaning_changed_at: dict[str, float] = {}
@@ -236,8 +272,7 @@ class LaneState(Struct, frozen=True, kw_only=True):
         newest = self.attempt is not None and self.attempt.service_id == service_id
         expected = self.pursuit is not None and self.pursuit.response_expected
         return (newest and expected) or any(
-            one.response_expected and one.attempt.service_id == service_id
-            for one in self.manual_resolutions
+            one.response_expected and one.attempt.service_id == service_id for one in self.set_aside
         )
 
     @property
@@ -246,8 +281,12 @@ class LaneState(Struct, frozen=True, kw_only=True):
         times = [self.login_at, self.logout_at, self.ask_at]
         if self.phase in (Phase.READY, Phase.LOGGED_OUT):
             times.append(self.maintenance_at)
+        if self.phase is Phase.READY:
+            times.append(self.review_at)
+        if self.review is not None:
+            times.append(self.review.end_at)
         if self.pursuit is not None:
-            times += [self.pursuit.abort_at, self.pursuit.retry_at]
+            times += [self.pursuit.abort_at, self.pursuit.retry_at, self.pursuit.login_at]
         if self.prompt is not None:
             times.append(self.prompt.deadline)
         return min((time for time in times if time is not None), default=None)
@@ -290,7 +329,9 @@ class LaneState(Struct, frozen=True, kw_only=True):
                 return SessionState.BUSY
             case Phase.OFFLINE | Phase.SURVEY | Phase.BROKEN | Phase.STOPPED:
                 return SessionState.OFFLINE
-            case Phase.LOGGING_IN:  # with a reason: one of many tries, told once
+            case Phase.REVIEWING if self.logged_in:
+                return SessionState.BUSY
+            case Phase.LOGGING_IN | Phase.REVIEWING:  # with a reason: one of many tries, told once
                 return SessionState.OFFLINE if self.reason else SessionState.LOGGING_IN
             case Phase.LOGGED_OUT:
                 maintenance = self.reason is Reason.MAINTENANCE

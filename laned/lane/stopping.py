@@ -3,7 +3,7 @@
 With neither, `laned.lane.session.leave` does it.
 """
 
-from laned.lane import attempts, ending
+from laned.lane import attempts, ending, session
 from laned.lane.events import StopAsked
 from laned.lane.payment import Problem
 from laned.lane.state import Phase, Reason
@@ -21,11 +21,17 @@ def leave_to_the_terminal(turn: Turn, _: StopAsked) -> None:
     """Stop in the middle of a payment: no Abort, no Logout; the next start asks."""
     turn.enter(Phase.STOPPED, Reason.STOPPED)
     turn.change(stopping=True, ask_at=None)
-    turn.pursue(abort_at=None)
+    turn.pursue(abort_at=None, login_at=None)
+
+
+def end_review(turn: Turn, _: StopAsked) -> None:
+    """Stop without asking after what is set aside."""
+    turn.change(review=None, asking=None)
+    session.leave(turn)
 
 
 def end_pending(turn: Turn, _: StopAsked) -> None:
-    """End a payment that waits for its confirmation."""
+    """End a payment that waits for its confirmation, or for its first attempt."""
     turn.change(stopping=True)
     ending.cancel(turn)
 

@@ -6,15 +6,16 @@ from typing import Any
 from laned.lane import (
     addresses,
     answers,
+    aside,
     attempts,
     box,
     controls,
     doubt,
     idle,
-    late,
     posts,
     prompts,
     reversals,
+    review,
     session,
     signature,
     stopping,
@@ -31,14 +32,16 @@ LOGGING_OUT, LOGGED_OUT, PENDING = Phase.LOGGING_OUT, Phase.LOGGED_OUT, Phase.PE
 PAYING, RETRYING, DOUBT = Phase.PAYING, Phase.RETRYING, Phase.DOUBT
 RELOGIN, SIGNING, SIGNING_RELOGIN = Phase.RELOGIN, Phase.SIGNING, Phase.SIGNING_RELOGIN
 UPDATING = Phase.UPDATING
+REVIEWING, CHECKING = Phase.REVIEWING, Phase.CHECKING
 SURVEY, BROKEN, STOPPED = Phase.SURVEY, Phase.BROKEN, Phase.STOPPED
 
-WITHOUT_SESSION = (OFFLINE, LOGGING_IN, LOGGING_OUT, LOGGED_OUT, SURVEY)
+WITHOUT_SESSION = (OFFLINE, LOGGING_IN, LOGGING_OUT, LOGGED_OUT, REVIEWING, SURVEY)
 IDLE = (*WITHOUT_SESSION, READY, UPDATING, BROKEN)
 WITHOUT_QUESTION = (OFFLINE, LOGGING_IN, LOGGING_OUT, LOGGED_OUT, UPDATING, BROKEN)
 ATTEMPTED = (PAYING, RETRYING, DOUBT, RELOGIN)
 TO_BE_SIGNED = (SIGNING, SIGNING_RELOGIN)
-UNFINISHED = (PENDING, *ATTEMPTED, *TO_BE_SIGNED)
+NOT_YET_ASKED = (PENDING, CHECKING)
+UNFINISHED = (*NOT_YET_ASKED, *ATTEMPTED, *TO_BE_SIGNED)
 
 
 class Ignore:
@@ -95,7 +98,7 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     # what tills and people ask
     ev.PaymentAsked: _row(
         {
-            READY: attempts.begin,
+            READY: controls.payment_asked,
             UPDATING: _updating,
             WITHOUT_SESSION: _no_session,
             UNFINISHED: controls.refuse_payment,
@@ -105,7 +108,10 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ),
     ev.AbortAsked: _row({UNFINISHED: controls.abort_asked, (*IDLE, STOPPED): _not_running}),
     ev.ConfirmAsked: _row(
-        {PENDING: controls.confirm_asked, (*IDLE, *ATTEMPTED, *TO_BE_SIGNED, STOPPED): _no_pending}
+        {
+            PENDING: controls.confirm_asked,
+            (*IDLE, CHECKING, *ATTEMPTED, *TO_BE_SIGNED, STOPPED): _no_pending,
+        }
     ),
     ev.PromptAnswered: _row({UNFINISHED: controls.prompt_answered, (*IDLE, STOPPED): _no_prompt}),
     ev.ReversalAsked: _row(
@@ -120,14 +126,15 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ),
     ev.ResolveAsked: _row(
         {
-            ATTEMPTED: late.resolve_asked,
-            (*IDLE, PENDING, *TO_BE_SIGNED, STOPPED): _not_unknown,
+            (*WITHOUT_SESSION, READY, UPDATING, *UNFINISHED): aside.resolve_asked,
+            BROKEN: _broken,
+            STOPPED: _ended,
         }
     ),
     ev.LoginAsked: _row(
         {
-            (OFFLINE, READY, LOGGED_OUT): session.log_in_by_hand,
-            LOGGING_IN: Ignore("a Login is out already; its outcome answers both"),
+            (OFFLINE, READY, LOGGED_OUT): review.log_in_by_hand,
+            (LOGGING_IN, REVIEWING): Ignore("a Login is out, or about to be; it answers both"),
             LOGGING_OUT: Refuse("lane_busy", "a Logout is under way"),
             UPDATING: _updating,
             SURVEY: Refuse("terminal_unavailable", "the terminal has not said what it did last"),
@@ -140,7 +147,7 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
         {
             READY: session.log_out,
             (OFFLINE, LOGGED_OUT): session.stay_logged_out,
-            LOGGING_IN: Refuse("lane_busy", "a Login is under way"),
+            (LOGGING_IN, REVIEWING): Refuse("lane_busy", "a Login is under way"),
             UPDATING: _updating,
             SURVEY: Refuse("terminal_unavailable", "there is no session yet"),
             BROKEN: _broken,
@@ -176,7 +183,7 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
             SIGNING_RELOGIN: signature.logged_in,
             SIGNING: _not_out,
             (OFFLINE, READY, LOGGING_OUT, LOGGED_OUT, UPDATING, SURVEY, BROKEN): _not_out,
-            (PENDING, PAYING, RETRYING, DOUBT): _not_out,
+            (REVIEWING, *NOT_YET_ASKED, PAYING, RETRYING, DOUBT): _not_out,
             STOPPED: _gone,
         }
     ),
@@ -187,14 +194,15 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
             SIGNING_RELOGIN: signature.login_failed,
             SIGNING: _not_out,
             (OFFLINE, READY, LOGGING_OUT, LOGGED_OUT, UPDATING, SURVEY, BROKEN): _not_out,
-            (PENDING, PAYING, RETRYING, DOUBT): _not_out,
+            (REVIEWING, *NOT_YET_ASKED, PAYING, RETRYING, DOUBT): _not_out,
             STOPPED: _gone,
         }
     ),
     ev.LogoutEnded: _row(
         {
             LOGGING_OUT: session.logged_out,
-            (OFFLINE, LOGGING_IN, READY, LOGGED_OUT, UPDATING, SURVEY, BROKEN): _not_out,
+            (OFFLINE, LOGGING_IN, READY, LOGGED_OUT, UPDATING, REVIEWING): _not_out,
+            (SURVEY, BROKEN): _not_out,
             UNFINISHED: _not_out,
             STOPPED: _gone,
         }
@@ -210,7 +218,7 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
         {
             ATTEMPTED: attempts.attempt_sent,
             TO_BE_SIGNED: _answered,
-            (*IDLE, PENDING): _no_payment,
+            (*IDLE, *NOT_YET_ASKED): _no_payment,
             STOPPED: _gone,
         }
     ),
@@ -218,8 +226,8 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
         {
             (PAYING, DOUBT, RELOGIN): answers.attempt_answered,
             RETRYING: answers.attempt_answered,
-            (OFFLINE, LOGGING_IN, READY, LOGGING_OUT): late.answered,
-            (LOGGED_OUT, UPDATING, PENDING, *TO_BE_SIGNED): late.answered,
+            (OFFLINE, LOGGING_IN, READY, LOGGING_OUT): aside.answered,
+            (LOGGED_OUT, UPDATING, REVIEWING, *NOT_YET_ASKED, *TO_BE_SIGNED): aside.answered,
             (SURVEY, BROKEN): _not_out,
             STOPPED: _gone,
         }
@@ -229,16 +237,16 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
             (PAYING, DOUBT, RELOGIN): answers.attempt_not_sent,
             RETRYING: Ignore("the terminal refused this attempt: it was sent"),
             TO_BE_SIGNED: _answered,
-            (*IDLE, PENDING): _no_payment,
+            (*IDLE, *NOT_YET_ASKED): _no_payment,
             STOPPED: _gone,
         }
     ),
     ev.AttemptLost: _row(
         {
             (PAYING, DOUBT, RELOGIN): answers.attempt_lost,
-            RETRYING: late.lost,
-            TO_BE_SIGNED: late.lost,
-            (*IDLE, PENDING): late.lost,
+            RETRYING: aside.lost,
+            TO_BE_SIGNED: aside.lost,
+            (*IDLE, *NOT_YET_ASKED): aside.lost,
             STOPPED: _gone,
         }
     ),
@@ -247,8 +255,9 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
             ATTEMPTED: doubt.status_answered,
             READY: idle.checked,
             SURVEY: survey.answered,
-            TO_BE_SIGNED: late.repeated,
-            (*WITHOUT_QUESTION, PENDING): late.repeated,
+            TO_BE_SIGNED: aside.repeated,
+            (REVIEWING, CHECKING): review.answered,
+            (*WITHOUT_QUESTION, PENDING): aside.repeated,
             STOPPED: _gone,
         }
     ),
@@ -259,6 +268,7 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
             READY: idle.check_failed,
             SURVEY: survey.failed,
             TO_BE_SIGNED: _answered,
+            (REVIEWING, CHECKING): review.failed,
             (*WITHOUT_QUESTION, PENDING): _no_payment,
             STOPPED: _gone,
         }
@@ -269,20 +279,20 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
         {
             (PAYING, DOUBT): posts.printed,
             (RETRYING, RELOGIN): _only_told,
-            (*IDLE, PENDING, *TO_BE_SIGNED, STOPPED): _only_told,
+            (*IDLE, *NOT_YET_ASKED, *TO_BE_SIGNED, STOPPED): _only_told,
         }
     ),
     ev.InputAsked: _row(
         {
             ATTEMPTED: prompts.input_asked,
-            (*IDLE, PENDING, *TO_BE_SIGNED, STOPPED): prompts.answer_false,
+            (*IDLE, *NOT_YET_ASKED, *TO_BE_SIGNED, STOPPED): prompts.answer_false,
         }
     ),
     ev.InputWithdrawn: _row(
         {
             ATTEMPTED: prompts.input_withdrawn,
             TO_BE_SIGNED: Ignore("the terminal has asked nothing"),
-            (*IDLE, PENDING, STOPPED): _no_payment,
+            (*IDLE, *NOT_YET_ASKED, STOPPED): _no_payment,
         }
     ),
     ev.TerminalNotified: _row(
@@ -291,7 +301,7 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
             OFFLINE: idle.notified_offline,
             LOGGED_OUT: idle.notified_logged_out,
             LOGGING_OUT: idle.notified_logging_out,
-            (LOGGING_IN, UPDATING, PENDING, *TO_BE_SIGNED): idle.notified_anytime,
+            (LOGGING_IN, UPDATING, REVIEWING, *NOT_YET_ASKED, *TO_BE_SIGNED): idle.notified_anytime,
             ATTEMPTED: posts.notified,
             (SURVEY, BROKEN, STOPPED): _only_told,
         }
@@ -301,7 +311,7 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
             READY: idle.announced_ready,
             OFFLINE: idle.announced_offline,
             SURVEY: idle.announced_survey,
-            (LOGGING_IN, LOGGING_OUT, LOGGED_OUT, UPDATING, *UNFINISHED): idle.announced,
+            (LOGGING_IN, LOGGING_OUT, LOGGED_OUT, UPDATING, REVIEWING, *UNFINISHED): idle.announced,
             BROKEN: Ignore("nothing is sent"),
             STOPPED: _gone,
         }
@@ -309,11 +319,12 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     # the box itself
     ev.TimePassed: _row(
         {
-            OFFLINE: session.login_due,
+            OFFLINE: review.login_due,
             READY: idle.ready_due,
             LOGGING_OUT: session.logout_due,
             LOGGED_OUT: idle.logged_out_due,
             PENDING: attempts.confirmation_due,
+            (REVIEWING, CHECKING): review.end_due,
             ATTEMPTED: attempts.due,
             TO_BE_SIGNED: signature.due,
             SURVEY: survey.due,
@@ -345,7 +356,8 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
         {
             (OFFLINE, READY, LOGGED_OUT, SURVEY, BROKEN): session.leave,
             (LOGGING_IN, LOGGING_OUT, UPDATING): stopping.leave_soon,
-            PENDING: stopping.end_pending,
+            NOT_YET_ASKED: stopping.end_pending,
+            REVIEWING: stopping.end_review,
             RETRYING: stopping.end_retrying,
             (PAYING, DOUBT, RELOGIN, *TO_BE_SIGNED): stopping.leave_to_the_terminal,
             STOPPED: Ignore("stopped already"),

@@ -112,11 +112,12 @@ class Turn:
         self.record(PaymentChanged(payment))
         return payment
 
-    def change_resolved(self, resolved: Payment, **changes: Any) -> None:
-        """Replace fields of a final payment that a person resolved, and record it."""
-        payment = msgspec.structs.replace(resolved, updated_at=self.utc, **changes)
+    def change_settled(self, settled: Payment, **changes: Any) -> Payment:
+        """Replace fields of a payment that is not waited for any more, and record it."""
+        payment = msgspec.structs.replace(settled, updated_at=self.utc, **changes)
         self.change(settled=payment)
         self.record(PaymentChanged(payment))
+        return payment
 
     def change_attempt(self, **changes: Any) -> None:
         """Replace fields of the newest attempt, and record it."""
@@ -150,8 +151,8 @@ class Turn:
     ) -> str:
         """Send a request and return its ServiceID; to `address`, by default the terminal's present.
 
-        With `attempt` it goes where that attempt went and under its SaleID and POIID, whatever the
-        configuration says now (money rule 3).
+        With `attempt` it goes under the SaleID and POIID of that, whatever the configuration says
+        now, and by default to where that went (money rule 3).
         """
         terminal = self.state.config.terminal
         service_id = service_id or self.new_service_id()
@@ -161,7 +162,7 @@ class Turn:
             sale_id=attempt.sale_id if attempt else terminal.sale_id,
             poi_id=attempt.poi_id if attempt else terminal.poi_id,
         )
-        address = attempt.address if attempt else address or self.state.terminal.address
+        address = address or (attempt or self.state.terminal).address
         self.effects.append(Send(Message(header, body), address, timeout))
         return service_id
 

@@ -12,7 +12,8 @@ from typing import Final
 import trio
 
 from laned.config.schema import Network, host_port
-from laned.lane.state import LaneState, Phase
+from laned.lane.addresses import heard_at
+from laned.lane.state import LaneState
 
 RESOLVED_FOR: Final = 30.0  # seconds for which a name's addresses are believed
 
@@ -27,11 +28,7 @@ class Peers:
 
     async def admits(self, peer: str, state: LaneState) -> bool:
         """Whether the peer with this address may be heard."""
-        address = state.terminal.address
-        if state.attempt is not None:
-            address = state.attempt.address
-        elif state.phase in (Phase.LOGGING_IN, Phase.SURVEY) and state.login_to:
-            address = state.login_to
+        address = heard_at(state)
         return _within(peer, state.config.listener.networks or await self._of_terminal(address))
 
     async def _of_terminal(self, address: str) -> tuple[Network, ...]:

@@ -81,7 +81,7 @@ class TerminalClient:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             reason = f"{type(error).__name__} {error}".strip()
         except NexoError as error:
-            reason = f"not a nexo answer: {error}"
+            return Lost(f"not a nexo answer: {error}", answered=True)
         return Lost(reason) if left else NotSent(reason)
 
     async def _post(self, address: str, content: bytes, trace: Any) -> Exchange:
@@ -97,7 +97,7 @@ class TerminalClient:
         if response.status_code == 204:
             return Answered(None)
         if response.status_code != 200:
-            return Lost(f"HTTP status {response.status_code}")
+            return Lost(f"HTTP status {response.status_code}", answered=True)
         return Answered(decode(body))
 
 

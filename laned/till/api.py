@@ -40,6 +40,7 @@ RETRY_AFTER: Final = b"5"  # seconds; a session that is missing is tried for mor
 NOBODY: Final = 65534  # uid of a caller that the socket does not name
 PAGE: Final = 100  # payments in one answer, unless the till says otherwise
 MAX_PAGE: Final = 1000
+LOGGING_IN: Final = (Phase.REVIEWING, Phase.LOGGING_IN)  # until a Login by hand is answered
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -264,12 +265,12 @@ class TillAPI:
             for payment in (state.settled, state.payment):  # what is being reversed is in both
                 if payment is not None and payment.id == asked.name:
                     newest = payment
-            return newest if newest is not None and newest.final else None
+            return newest if newest is not None and newest.settled else None
 
         look(self._runner.state)
         if newest is None:
             newest = await self._find(asked.name)  # long since settled and followed by others
-        if asked.wait and not newest.final:
+        if asked.wait and not newest.settled:
             async with trio.open_nursery() as nursery:
 
                 async def end() -> None:
@@ -339,7 +340,7 @@ class TillAPI:
         bodies.read(asked.body, bodies.RequestBody)
         _granted(await self._runner.handle(ev.LoginAsked()))
         state = await self._runner.until(
-            lambda state: state if state.phase is not Phase.LOGGING_IN else None
+            lambda state: state if state.phase not in LOGGING_IN else None
         )
         if state.phase is Phase.OFFLINE and state.reason in (Reason.UNREACHABLE, Reason.NO_ADDRESS):
             raise ProblemError("terminal_unavailable", "the terminal does not answer")
@@ -351,7 +352,7 @@ class TillAPI:
         body = bodies.read(asked.body, bodies.LogoutBody)
         _granted(await self._runner.handle(ev.LogoutAsked(body.maintenance)))
         state = await self._runner.until(
-            lambda state: None if state.phase in (Phase.LOGGING_OUT, Phase.LOGGING_IN) else state
+            lambda state: None if state.phase in (Phase.LOGGING_OUT, *LOGGING_IN) else state
         )
         if state.phase is Phase.READY:
             raise ProblemError("terminal_refused", "the terminal is too busy to log out")

@@ -66,6 +66,7 @@ class LaneView(Struct, frozen=True, kw_only=True):
     display: DisplayView
     prompt: PromptView | None
     payment: str | None
+    set_aside: tuple[str, ...]
     journal: str
     hardware: Hardware
 
@@ -80,9 +81,15 @@ def lane(state: LaneState) -> LaneView:
         display=display(state),
         prompt=prompt(state, state.prompt) if state.prompt else None,
         payment=state.payment.id if state.payment else None,
+        set_aside=set_aside(state),
         journal=state.journal,
         hardware=state.hardware,
     )
+
+
+def set_aside(state: LaneState) -> tuple[str, ...]:
+    """The payments whose outcome the terminal has not told, and nobody else: the newest first."""
+    return tuple(one.payment.id for one in reversed(state.set_aside) if one.payment.unknown)
 
 
 def session(state: LaneState) -> SessionView:
@@ -123,6 +130,8 @@ def own_text(state: LaneState) -> Text | None:
     match state.phase:
         case Phase.OFFLINE | Phase.LOGGING_IN:
             return "please_wait" if state.reason in _PASSING else "offline"
+        case Phase.REVIEWING | Phase.CHECKING:
+            return "please_wait"
         case Phase.SURVEY:
             if state.reason is Reason.TERMINAL_BUSY:
                 return "checking"

@@ -56,7 +56,7 @@ class Watch:
         if about_an_older_attempt(self.oracle, taken.event):
             told = replace(
                 state,
-                manual_resolutions=taken.before.manual_resolutions,
+                set_aside=taken.before.set_aside,
                 settled=taken.before.settled,
             )
             assert told == taken.before, "what an attempt says that was refused is nothing"

@@ -361,7 +361,7 @@ def test_resolve_a_late_answer_to_a_reversal_that_agrees(said: str, condition: s
     lane = resolved_reversal(said)
     before = lane.payment
     lane.do(lane.answered(condition))
-    assert (lane.payment, lane.last.effects, lane.state.manual_resolutions) == (before, (), ())
+    assert (lane.payment, lane.last.effects, lane.state.set_aside) == (before, (), ())
 
 
 def test_resolve_no_other_reversal_while_the_answer_to_one_may_still_come() -> None:

@@ -8,7 +8,7 @@ from lanes import Lane, configuration, replace
 
 from laned.lane import events as ev
 from laned.lane.start import JournalSnapshot
-from laned.lane.state import ManualResolution, Phase
+from laned.lane.state import SetAside, Phase
 from laned.lane.table import TABLE, Ignore, Refuse
 from laned.nexo import messages as m
 
@@ -47,7 +47,7 @@ def with_a_past(lane: Lane) -> Lane:
     """The lane, in a new journal, and after a person resolved a payment whose POST is open."""
     past = RESOLVED.state
     lane.state = replace(
-        lane.state, manual_resolutions=past.manual_resolutions, settled=past.settled, journal="new"
+        lane.state, set_aside=past.set_aside, settled=past.settled, journal="new"
     )
     return lane
 
@@ -62,7 +62,7 @@ RESOLVED.do(RESOLVED.left())
 RESOLVED.wait(30.0)
 RESOLVED.do(RESOLVED.silent())
 RESOLVED.do(lanes.resolution(payment_id="v"))
-assert isinstance(RESOLVED.state.manual_resolutions[0], ManualResolution)
+assert isinstance(RESOLVED.state.set_aside[0], SetAside)
 
 
 def variants(kind: type[ev.Event], lane: Lane) -> Iterator[ev.Event]:

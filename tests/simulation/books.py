@@ -19,47 +19,29 @@ STOPPING = tuple(f"answered with 503, expected {wanted}" for wanted in (200, 204
 class Books(Rules):
     """What really happened, beside what the lane wrote down and told.
 
-    `excused`: how complaints of the terminal end that are not the lane's fault.
+    `excused`: how complaints of the terminal end that are not the lane's fault. `set_aside`: how
+    many payments are at the end.
     """
 
     excused: tuple[str, ...] = (UNSEEN, *STRANGER, *STOPPING)
+    set_aside = 0
 
-    # -- What may stay unknown
+    # -- What may stay set aside
 
-    def excuse(self) -> str:
-        """Why the terminal cannot tell what became of what is unfinished; empty: it can."""
-        unfinished = self.unfinished()
-        assert unfinished is not None
-        payment_id, service_id = unfinished
+    def excuse(self, payment_id: str) -> str:
+        """Why the terminal that is there cannot tell what became of it; empty: it can."""
+        sql = (
+            "SELECT service_id FROM attempts JOIN payments ON payment = payments.seq"
+            " WHERE id = ? ORDER BY attempts.seq DESC LIMIT 1"
+        )
+        (service_id,) = self.rows(sql, payment_id)[0]
         terminal = self.world.terminal
-        if service_id is None or service_id not in self.recorded:
-            return ""  # there is nothing of it but the wish
-        recorded = self.recorded[service_id]
-        if recorded.serial != terminal.settings.serial:
+        if self.recorded[service_id].serial != terminal.settings.serial:
             return "another terminal"
         if service_id in self.world.lies:
             return "another amount"
-        if terminal._memory.find({"ServiceID": service_id}) is not None:
-            return ""
-        document = json.loads(
-            self.rows("SELECT document FROM payments WHERE id = ?", payment_id)[0][0]
-        )
-        reversal = document["reversal"]
-        if self.rows("SELECT 1 FROM attempts WHERE service_id = ? AND reached", service_id):
-            return "it has shown that it had it"
-        if any(of is terminal and at >= recorded.at for of, at in self.sessions_lost):
-            last = terminal._memory.find({})
-            older = self.sent.get(last.header["ServiceID"]) if last else None
-            # what has the payment for its last has not reversed it
-            tells = older is not None and (older.payment_id == payment_id) == bool(reversal)
-            if older is None or not tells or older.payment_id in self.lost:
-                return "forgotten"
-            if not self._logged_in:
-                return "who answers is not known"
-            life = self.world.life
-            pursuit = life.runner.state.pursuit if life is not None else None
-            if pursuit is None or not pursuit.callbacks_trusted:
-                return "nobody watched what it did"
+        if terminal._memory.find({"ServiceID": service_id}) is None:
+            return "forgotten"
         return ""
 
     def truth(self, payment_id: str) -> str:
@@ -119,7 +101,13 @@ class Books(Rules):
         state, reversal = payment["state"], payment["reversal"]
         # light integration: charged, but nobody has signed for it, so it was taken back
         unsigned = state == "declined" and bool(reversal)
-        if not is_final(payment):
+        if payment["set_aside_at"] and not is_final(payment):
+            self.set_aside += 1  # and only then may it have been charged, or not
+            if why := self.excuse(payment_id):
+                self.world.covered.fact(f"set aside at the end: {why}")
+            else:
+                self.fault(f"{payment_id} is set aside, and the terminal can tell")
+        elif not is_final(payment):
             self.fault(f"{payment_id} is {state} at the end")
         elif (state == "approved") != bool(charged):
             self.fault(f"{payment_id} is {state}, charged {len(charged)} times")

@@ -65,8 +65,9 @@ RARE: dict[str, set[str]] = {
     "TimePassed": {"relogin", "ready", "logged_out"},
 }
 """Cells that take two coincidences: they are shown, and not asked for."""
-for _event in EVENTS:  # a Login was out when the answer came that wants a signature
-    RARE.setdefault(_event, set()).add("signing_relogin")
+for _event in EVENTS:
+    # A Login was out when the answer came that wants a signature; a review takes a moment.
+    RARE.setdefault(_event, set()).update(("signing_relogin", "reviewing", "checking"))
 PLACES = (
     *(
         f"{when} {category} is {what}"

@@ -95,7 +95,7 @@ class Till:
                 return "lost"
             handled = await self._world.bring(ev.PaymentAsked(order))
             payment = handled.repeated if handled is not None else None
-            if payment is not None and payment.final:
+            if payment is not None and payment.settled:
                 return payment.state
             if handled is not None and handled.refusal is not None:
                 await trio.sleep(2.0)

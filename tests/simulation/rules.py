@@ -30,7 +30,12 @@ ALONE = ("Payment", "Reversal", "Logout", "Admin")
 """Requests of which only one may be out at a time."""
 CONNECTS = 10.0
 """Seconds that a connection takes at the most here."""
-ABORTS, ABORTS_APART = 6, 5.0
+ABORTS, ABORTS_APART = 7, 5.0
+"""Six of a wish to abort, and one that makes an end of a doubt (rule 14)."""
+ENDED_AFTER = 60.0
+"""Seconds from that one to the Login."""
+UNDECIDED_APART = 10.0
+"""Seconds between two answers that decide nothing."""
 
 
 class Recorded(Struct, frozen=True):
@@ -66,6 +71,7 @@ class Rules:
         self._no_session: set[str] = set()  # attempts of which the terminal said so last
         self._asked_for: dict[str, str] = {}  # which attempt a TransactionStatus was about
         self._aborts: dict[tuple[int, str], list[float]] = {}  # when, by life and attempt
+        self._asked_since: dict[str, float] = {}
         self._over_at: dict[str, float] = {}  # attempts: since when nobody asks about them
         self._surveyed = True
         self._logged_in = False  # in this life
@@ -115,8 +121,8 @@ class Rules:
         return [order for order in self.orders.values() if order.id not in self.lost]
 
     def unfinished(self) -> tuple[str, str | None] | None:
-        """The id of the payment that is not final, and the ServiceID of its newest attempt."""
-        found = self.rows("SELECT seq, id FROM payments WHERE final = 0")
+        """The id of the payment that is waited for, and the ServiceID of its newest attempt."""
+        found = self.rows("SELECT seq, id FROM payments WHERE final = 0 AND set_aside = 0")
         if not found:
             return None
         if len(found) > 1:
@@ -128,7 +134,7 @@ class Rules:
     def written(self, entries: list[fx.Entry]) -> None:
         """These are on disk now."""
         for entry in entries:
-            if isinstance(entry, fx.PaymentChanged) and entry.payment.final:
+            if isinstance(entry, fx.PaymentChanged) and entry.payment.settled:
                 self._all_over(entry.payment.id)
             elif isinstance(entry, fx.AttemptOpened):
                 self._all_over(entry.payment_id)
@@ -188,8 +194,10 @@ class Rules:
         elif category == "TransactionStatus":
             unfinished = self.unfinished()
             about = unfinished[1] if unfinished else None
-            self._asked_for[service_id] = about or ""
-            if exchange.about and exchange.about != about and not self._just_over(exchange.about):
+            self._asked_for[service_id] = exchange.about or about or ""
+            self._asked_since.setdefault(exchange.about, trio.current_time())
+            ours = exchange.about in ("", about) or self._may_tell(exchange.about)
+            if not ours and not self._just_over(exchange.about):
                 self.fault(f"asked about {exchange.about}, but {unfinished} is unfinished")
         elif category == "Abort":
             self._abort(exchange)
@@ -203,6 +211,14 @@ class Rules:
         asked = unfinished is not None and unfinished[1] == other.service_id
         return sent is None or (asked and not sent.refused)
 
+    def _may_tell(self, service_id: str) -> bool:
+        """Whether the terminal may still tell of the attempt: it is set aside, or resolved."""
+        sql = (
+            "SELECT 1 FROM attempts JOIN payments ON payment = payments.seq"
+            " WHERE service_id = ? AND ask_until IS NOT NULL"
+        )
+        return bool(self.rows(sql, service_id))
+
     def _just_over(self, service_id: str) -> bool:
         """Whether the attempt was not over yet when the lane began to connect for its sake."""
         return trio.current_time() - self._over_at.get(service_id, -CONNECTS) < CONNECTS
@@ -213,9 +229,16 @@ class Rules:
             self.fault(f"{category} before the terminal's last transaction was asked for")
         if unfinished is None:
             return
-        if category == "Logout" or unfinished[1] not in self._no_session:
+        service_id = unfinished[1] or ""
+        said_so = service_id in self._no_session or self._ended(service_id)
+        if category == "Logout" or not said_so:
             self.fault(f"{category} while {unfinished} is unfinished")
         self._no_session.discard(unfinished[1] or "")
+
+    def _ended(self, service_id: str) -> bool:
+        """Whether an end may have been made of the doubt about it, as rule 14 says."""
+        since = self._asked_since.get(service_id, trio.current_time())
+        return trio.current_time() - since >= UNDECIDED_APART + ENDED_AFTER - 0.001
 
     def _attempt(self, exchange: Exchange) -> None:
         service_id, category = exchange.service_id, exchange.category
@@ -270,7 +293,8 @@ class Rules:
     def reached(self, exchange: Exchange, terminal: Terminal) -> None:
         """The terminal reads a request."""
         if exchange.category == "Login":
-            if terminal.running and terminal.powered:
+            running = str(terminal.running or "")
+            if running and terminal.powered and not self._ended(running):
                 self.fault(f"Login while the terminal works on {terminal.running}")
             self.sessions_lost.append((terminal, trio.current_time()))
 

@@ -19,8 +19,9 @@ from recorder import Recorder
 from world import HOME, Plan, World, made
 
 from laned.lane import events as ev
-from laned.lane.state import Phase
+from laned.lane.state import Phase, Reason
 from laned.simulator import SCENARIOS, Link, Scenario, Settings
+from laned.views.lane import set_aside
 
 T = TypeVar("T")
 
@@ -248,26 +249,20 @@ async def _caretaker(world: World) -> None:
             world.kill()
             world.books.close()
             lose(world.path)
-        if state.unknown and state.payment is not None:
-            await trio.sleep(120)
+        if draw.random() < 0.3:
             await resolve(world)
 
 
-async def resolve(world: World) -> str:
-    """Say what became of a payment that the terminal cannot tell; why it cannot."""
+async def resolve(world: World) -> None:
+    """Say what became of the newest payment that is set aside, from the bank's books."""
     life = world.life
-    if life is None or not life.runner.state.unknown:
-        return ""
-    payment = life.runner.state.payment
-    assert payment is not None
-    why = world.books.excuse()
-    truth = world.books.truth(payment.id)
-    if why and truth:
-        world.say(f"resolve {payment.id} as {truth}: {why}")
-        world.covered.fact(f"resolved: {why}")
-        event = ev.ResolveAsked(payment_id=payment.id, state=truth, note="", uid=0)  # type: ignore[arg-type]
+    ids = set_aside(life.runner.state) if life is not None else ()
+    truth = world.books.truth(ids[0]) if ids else ""
+    if truth:
+        world.say(f"resolve {ids[0]} as {truth}")
+        world.covered.fact("resolved")
+        event = ev.ResolveAsked(payment_id=ids[0], state=truth, note="", uid=0)  # type: ignore[arg-type]
         await world.bring(event)
-    return why
 
 
 async def heal(world: World) -> None:
@@ -279,17 +274,11 @@ async def heal(world: World) -> None:
     world.nursery.start_soon(_look_after, world)
     for terminal in world.terminals:
         await terminal.until(partial(getattr, terminal, "powered"))
-    if await _settles(world, SETTLES_WITHIN):
-        return
-    life = world.life
-    why = await resolve(world)
-    state = life.runner.state if life is not None else None
-    if not why:
+    settled = await _settles(world, SETTLES_WITHIN)
+    await world.bring(ev.LoginAsked())  # after it the terminal is asked after what is set aside
+    if not (settled and await _settles(world, SETTLES_WITHIN)):
+        state = world.life.runner.state if world.life is not None else None
         world.books.fault(f"not settled: {state.phase if state else None}, {state!r:.2000}")
-        return
-    world.covered.fact(f"open at the end: {why}")
-    if not await _settles(world, SETTLES_WITHIN):
-        world.books.fault(f"not settled: {state!r:.2000}")
 
 
 async def _look_after(world: World) -> None:
@@ -303,7 +292,7 @@ async def _look_after(world: World) -> None:
         life = world.life
         if life is not None and world.terminal.powered:
             state = life.runner.state
-            if state.phase is Phase.LOGGED_OUT:
+            if state.phase is Phase.LOGGED_OUT or state.reason is Reason.DOUBTS:
                 await world.bring(ev.LoginAsked())
             elif state.attempt is not None:
                 if state.attempt.address != world.terminal.address:  # asked there until known
@@ -323,6 +312,8 @@ async def _settles(world: World, seconds: float) -> bool:
 
 
 async def _settled(world: World) -> None:
-    await world.idle()
     terminal = world.terminal
+    await world.idle()
+    await trio.sleep(60.0)  # what is set aside is asked after
+    await world.idle()
     await terminal.until(lambda: not terminal.running)

@@ -7,24 +7,20 @@ of a kind on average.
 import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime, time, timedelta
-from functools import partial
 
 import trio
 from msgspec import Struct
 from msgspec.structs import replace
 from people import Till
-from seeds import resolve
 from world import HOME, World, configured
 
 from laned.lane import events as ev
-from laned.lane.state import LaneState
 
 NEVER = float("inf")
 PLACES = (HOME, "192.0.2.8:11000", "192.0.2.77:11000")
 OUTAGES = (30.0, 60.0, 120.0, 120.0, 300.0, 600.0, 600.0, 3600.0, 3 * 3600.0)  # seconds
 RESTARTS_AFTER = 2.0  # seconds from the end of one life to the next, as systemd does it
 SAVES_AGAIN = 120.0  # seconds after which somebody who has moved the terminal saves again
-RESOLVED_AFTER = 600.0  # seconds until a person sees to a payment that is unknown
 OPENS, CLOSES = time(6, 30), time(22, 30)
 
 
@@ -194,22 +190,3 @@ class Shop(Till):
                 await trio.sleep(max(0.0, due - self._world.clocks.right().timestamp()))
                 await self._serve(f"{date}-{customer}")
             self.on_a_day.append(len(comes))
-
-
-async def person(world: World) -> None:
-    """Sees to payments that the terminal cannot tell of, from the bank's books."""
-    while True:
-        unknown = await world.until(_unknown)
-        with trio.move_on_after(RESOLVED_AFTER):
-            await world.until(partial(_not_any_more, unknown))
-            continue
-        if world.terminal.reachable:
-            await resolve(world)
-
-
-def _unknown(state: LaneState) -> str | None:
-    return state.payment.id if state.unknown and state.payment is not None else None
-
-
-def _not_any_more(payment_id: str, state: LaneState) -> bool | None:
-    return True if _unknown(state) != payment_id else None

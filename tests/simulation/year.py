@@ -24,7 +24,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from people import Attendant
 from seeds import heal, virtually
-from weather import Chances, Shop, Weather, person
+from weather import Chances, Shop, Weather
 from world import Plan, World, configured, made
 
 from laned.lane import events as ev
@@ -107,7 +107,6 @@ async def _live(seed: int, course: Course, traced: bool, folder: Path) -> Report
         account = Account(world.clocks, TIMES, lambda: world.terminal, lambda: world.life)
         world.nursery.start_soon(world.supervise)
         world.nursery.start_soon(Attendant(world).run)
-        world.nursery.start_soon(person, world)
         await _install(world)
         world.looks.append(account.look)
         account.look()

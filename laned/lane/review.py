@@ -1,0 +1,224 @@
+"""Asking after what is set aside: before a Login and after one, before a payment, once a day.
+
+A review is a few questions, one after the other, each by the ServiceID of what is set aside (money
+rule 14). What the terminal repeats decides (`laned.lane.aside`). If it is still at work on one,
+that becomes again what the lane is at work on.
+"""
+
+import msgspec
+
+from laned.lane import addresses, aside, asking, attempts, ending, session
+from laned.lane.events import LoginAsked, StatusAnswered, StatusFailed, TimePassed
+from laned.lane.payment import Payment, PaymentState, Problem
+from laned.lane.state import LaneState, Phase, Pursuit, Reason, Review, SetAside, Then
+from laned.lane.turn import Turn
+from laned.nexo.messages import NO_SESSION, Category, ErrorCondition, TransactionStatusRequest
+
+BEFORE_A_PAYMENT = 3  # asked after before the first PaymentRequest
+UNANSWERED = 3  # questions in a row without an answer: not before a payment any more
+WITHIN = 5.0  # seconds before a payment in all
+WITHIN_OTHERWISE = 30.0  # seconds of a review in all
+AGAIN = 24 * 3600.0  # seconds between two reviews of an idle lane
+BUSY_AGAIN = 30.0  # seconds until a terminal at work on what a person has resolved is asked again
+BUSY_FOR = 600.0  # seconds for which that keeps the lane from a Login or a payment
+
+# -- When -----------------------------------------------------------------------------------------
+
+
+def login_due(turn: Turn, _: TimePassed | None = None) -> None:
+    """Try the Login that the lane waited for; what is set aside is asked after first."""
+    if turn.state.login_at is not None and turn.now.monotonic >= turn.state.login_at:
+        elsewhere = addresses.elsewhere(turn.state) or not turn.state.terminal.address
+        if elsewhere or not _begin(turn, Then.LOG_IN):
+            session.log_in(turn)
+
+
+def log_in_by_hand(turn: Turn, _: LoginAsked) -> None:
+    """Log in now, because a person wants it; that ends a pause for too many doubts."""
+    aside.count_doubts(turn, 0)
+    turn.change(login_backoff=0.0, login_at=turn.now.monotonic)
+    login_due(turn)
+
+
+def due(turn: Turn) -> bool:
+    """Begin the review of an idle lane, if it is time for one; whether it has begun."""
+    at = turn.state.review_at
+    return at is not None and turn.now.monotonic >= at and _begin(turn, Then.BE_READY)
+
+
+def first_attempt(turn: Turn) -> None:
+    """Make the first attempt; what is set aside is asked after first."""
+    left = tuple(
+        one.attempt.service_id for one in _open(turn.state, turn) if one.unanswered < UNANSWERED
+    )[:BEFORE_A_PAYMENT]
+    if not left:
+        attempts.attempt(turn)
+        return
+    turn.enter(Phase.CHECKING)
+    turn.change(review=Review(left=left, end_at=turn.now.monotonic + WITHIN))
+    _ask(turn)
+
+
+def _begin(turn: Turn, then: Then) -> bool:
+    turn.change(review_at=None)
+    left = tuple(one.attempt.service_id for one in _open(turn.state, turn))
+    if not left:
+        return False
+    turn.enter(Phase.REVIEWING)
+    end_at = turn.now.monotonic + WITHIN_OTHERWISE
+    turn.change(login_at=None, review=Review(left=left, end_at=end_at, then=then))
+    _ask(turn)
+    return True
+
+
+def _open(state: LaneState, turn: Turn) -> list[SetAside]:
+    """What may be asked after at the terminal that is there, the newest first."""
+    serial = state.terminal.serial_number or state.remembered
+    return [
+        one
+        for one in reversed(state.set_aside)
+        if one.until > turn.utc and one.attempt.serial == serial
+    ]
+
+
+# -- The questions --------------------------------------------------------------------------------
+
+
+def _review(turn: Turn) -> Review:
+    assert turn.state.review is not None
+    return turn.state.review
+
+
+def _ask(turn: Turn) -> None:
+    """Ask after the next one; when there is none, or no time, go on with what was to come."""
+    review, now = _review(turn), turn.now.monotonic
+    one = _next(turn)
+    if one is None or (review.end_at is not None and now >= review.end_at):
+        _go_on(turn)
+        return
+    request = TransactionStatusRequest(reference=asking.reference_to(one.attempt))
+    timeout = turn.state.config.terminal.status_timeout
+    address = turn.state.login_to or turn.state.terminal.address
+    sent = turn.send(
+        Category.TRANSACTION_STATUS, request, timeout=timeout, attempt=one.attempt, address=address
+    )
+    turn.change(asking=sent)
+
+
+def _next(turn: Turn) -> SetAside | None:
+    """The one that is asked after, or is next."""
+    left = _review(turn).left
+    return next((one for one in turn.state.set_aside if one.attempt.service_id in left[:1]), None)
+
+
+def _skip(turn: Turn) -> None:
+    review = _review(turn)
+    turn.change(asking=None, review=msgspec.structs.replace(review, left=review.left[1:]))
+
+
+def answered(turn: Turn, event: StatusAnswered) -> None:
+    """Go on: the terminal has said something of what it was asked after."""
+    one = _next(turn) if turn.state.review is not None else None
+    aside.repeated(turn, event)
+    if turn.state.review is None or event.service_id != turn.state.asking:
+        return  # it is given back, or this is an older question's answer
+    condition = event.response.response.error_condition
+    _skip(turn)
+    if one is not None and condition in (ErrorCondition.BUSY, ErrorCondition.IN_PROGRESS):
+        _at_work(turn, one)
+    elif condition in NO_SESSION and _review(turn).then is Then.LOG_IN:
+        turn.change(review=msgspec.structs.replace(_review(turn), left=()))
+        _ask(turn)  # it will say so of all of them
+    else:
+        if one is not None and one in turn.state.set_aside:
+            aside.replace(turn, one, msgspec.structs.replace(one, unanswered=0, busy_since=None))
+        _ask(turn)
+
+
+def failed(turn: Turn, event: StatusFailed) -> None:
+    """Go on: nothing came; a terminal that is not there is not logged in to either."""
+    if event.service_id != turn.state.asking:
+        return
+    one = _next(turn)
+    if one is not None:
+        again = msgspec.structs.replace(one, unanswered=one.unanswered + 1)
+        aside.replace(turn, one, again)
+    _skip(turn)
+    if event.port == "closed" and turn.state.phase is Phase.REVIEWING:
+        turn.change(review=None)
+        session.go_offline(turn, Reason.UNREACHABLE)
+        return
+    _ask(turn)
+
+
+def end_due(turn: Turn, _: TimePassed) -> None:
+    """Ask no further: the time for it is over."""
+    end_at = _review(turn).end_at
+    if end_at is not None and turn.now.monotonic >= end_at:
+        _go_on(turn)
+
+
+def _go_on(turn: Turn) -> None:
+    then = _review(turn).then
+    turn.change(review=None, asking=None, review_at=turn.now.monotonic + AGAIN)
+    if turn.state.phase is Phase.CHECKING:
+        attempts.attempt(turn)
+    elif turn.state.stopping:
+        session.leave(turn)
+    elif then is Then.LOG_IN:
+        session.log_in(turn)
+    else:
+        session.ready(turn)
+
+
+# -- The terminal is at work on one ---------------------------------------------------------------
+
+
+def _at_work(turn: Turn, one: SetAside) -> None:
+    """Send nothing that could disturb it: no PaymentRequest, no Login, until it is decided."""
+    if one.payment.resolved is None:
+        _end_new_payment(turn, one.payment)
+        _pursue_again(turn, one)
+        return
+    since = turn.now.monotonic if one.busy_since is None else one.busy_since
+    if turn.now.monotonic - since >= BUSY_FOR:
+        _ask(turn)
+        return
+    aside.replace(turn, one, msgspec.structs.replace(one, busy_since=since))
+    if _end_new_payment(turn, one.payment):
+        return
+    then = _review(turn).then
+    turn.change(review=None)
+    if then is Then.LOG_IN:
+        session.go_offline(turn, Reason.BUSY)
+        turn.change(login_at=turn.now.monotonic + BUSY_AGAIN)
+    else:
+        session.ready(turn)
+        turn.change(review_at=turn.now.monotonic + BUSY_AGAIN)
+
+
+def _end_new_payment(turn: Turn, busy_with: Payment) -> bool:
+    """End the payment that waits for its first attempt; whether there is one."""
+    if turn.state.pursuit is None:
+        return False
+    turn.change(review=None)
+    message = f"the terminal is still at work on payment {busy_with.id}"
+    error = Problem(ErrorCondition.BUSY, message)
+    ending.finish(turn, state=PaymentState.FAILED, error=error)
+    return True
+
+
+def _pursue_again(turn: Turn, one: SetAside) -> None:
+    turn.change(set_aside=tuple(each for each in turn.state.set_aside if each is not one))
+    pursuit = Pursuit(
+        payment=one.payment,
+        attempt=one.attempt,
+        sent=True,
+        response_expected=one.response_expected,
+        busy_since=turn.now.monotonic,
+    )
+    turn.enter(Phase.DOUBT, Reason.NONE)
+    turn.change(review=None, pursuit=pursuit, login_at=None)
+    turn.change_payment(set_aside_at=None)
+    asking.tell_processing(turn)
+    asking.ask_later(turn)
