@@ -80,6 +80,9 @@ def _keep(turn: Turn) -> None:
         attempt=pursuit.attempt,
         until=turn.utc + ASKED_FOR,
         response_expected=pursuit.response_expected and pursuit.sent,
+        doubted_since=turn.now.monotonic
+        if pursuit.doubted_since is None
+        else pursuit.doubted_since,
     )
     turn.change(set_aside=(*turn.state.set_aside, one)[-KEPT:])
     turn.record(AskedAfter(pursuit.payment.id, one.until))

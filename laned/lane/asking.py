@@ -106,17 +106,24 @@ def note_post(turn: Turn) -> None:
     if pursuit is None or not pursuit.sent or pursuit.ended:
         return
     if phase in (Phase.PAYING, Phase.DOUBT):
-        turn.pursue(posted_at=turn.now.monotonic, busy_since=None)
+        turn.pursue(posted_at=turn.now.monotonic)
 
 
 def at_work(turn: Turn) -> bool:
-    """Whether the terminal shows that it is at work on the attempt (money rule 14).
-
-    Posts do not count for ever: an idle terminal posts as well.
-    """
+    """Whether the terminal shows that it is at work on the attempt (money rule 14)."""
     pursuit, now = turn.pursuit, turn.now.monotonic
     connected = pursuit.response_expected and now < pursuit.answer_by
-    doubted = pursuit.undecided_since
-    posts_count = doubted is None or now - doubted < WORKING_FOR
     posted = pursuit.posted_at is not None and now - pursuit.posted_at < QUIET
-    return connected or pursuit.prompt is not None or (posts_count and posted)
+    return (
+        connected or pursuit.prompt is not None or (posted and not doubted_for(turn, WORKING_FOR))
+    )
+
+
+def doubted_for(turn: Turn, seconds: float) -> bool:
+    """Whether the terminal has been asked for so long, and has decided nothing.
+
+    Signs of work count for WORKING_FOR of an attempt in all, whatever it says in between: an idle
+    terminal posts as well, and one that always says Busy would keep the lane shut.
+    """
+    since = turn.pursuit.doubted_since
+    return since is not None and turn.now.monotonic - since >= seconds

@@ -87,11 +87,8 @@ def _repeated(turn: Turn, event: StatusAnswered, repeated: RepeatedMessage) -> N
 
 def _busy(turn: Turn) -> None:
     """The terminal is at work on it: wait, but not for ever."""
-    now = turn.now.monotonic
-    since = now if turn.pursuit.busy_since is None else turn.pursuit.busy_since
-    turn.pursue(busy_since=since)
-    longest = BUSY_AFTER_LOGIN if turn.pursuit.ended else asking.WORKING_FOR
-    if now - since >= longest:
+    _doubt(turn)
+    if asking.doubted_for(turn, BUSY_AFTER_LOGIN if turn.pursuit.ended else asking.WORKING_FOR):
         _undecided(turn, Problem(ErrorCondition.BUSY, "the terminal says nothing but that it runs"))
         return
     asking.note_working(turn)
@@ -99,11 +96,17 @@ def _busy(turn: Turn) -> None:
     attempts.abort_if_wanted(turn)
 
 
+def _doubt(turn: Turn) -> None:
+    if turn.pursuit.doubted_since is None:
+        turn.pursue(doubted_since=turn.now.monotonic)
+
+
 # -- Undecided ------------------------------------------------------------------------------------
 
 
 def _undecided(turn: Turn, problem: Problem) -> None:
     """The terminal has answered, and nothing is decided: the second time, make an end of it."""
+    _doubt(turn)
     pursuit, now = turn.pursuit, turn.now.monotonic
     if pursuit.ended:
         aside.set_aside(turn, problem)
@@ -216,7 +219,7 @@ def logged_in_again(turn: Turn, event: LoginAnswered) -> None:
     else:
         if moved:
             turn.change_attempt(address=address)
-        turn.pursue(ended=True, busy_since=None, silent_since=None, undecided_since=None)
+        turn.pursue(ended=True, doubted_since=None, silent_since=None, undecided_since=None)
         asking.ask(turn)
 
 

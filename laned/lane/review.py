@@ -20,7 +20,6 @@ WITHIN = 5.0  # seconds before a payment in all
 WITHIN_OTHERWISE = 30.0  # seconds of a review in all
 AGAIN = 24 * 3600.0  # seconds between two reviews of an idle lane
 BUSY_AGAIN = 30.0  # seconds until a terminal at work on what a person has resolved is asked again
-BUSY_FOR = 600.0  # seconds for which that keeps the lane from a Login or a payment
 
 # -- When -----------------------------------------------------------------------------------------
 
@@ -131,7 +130,7 @@ def answered(turn: Turn, event: StatusAnswered) -> None:
         _ask(turn)  # it will say so of all of them
     else:
         if one is not None and one in turn.state.set_aside:
-            aside.replace(turn, one, msgspec.structs.replace(one, unanswered=0, busy_since=None))
+            aside.replace(turn, one, msgspec.structs.replace(one, unanswered=0))
         _ask(turn)
 
 
@@ -176,15 +175,15 @@ def _go_on(turn: Turn) -> None:
 
 def _at_work(turn: Turn, one: SetAside) -> None:
     """Send nothing that could disturb it: no PaymentRequest, no Login, until it is decided."""
+    since = turn.now.monotonic if one.doubted_since is None else one.doubted_since
+    if turn.now.monotonic - since >= asking.WORKING_FOR:
+        _ask(turn)  # it has said so for long enough
+        return
     if one.payment.resolved is None:
         _end_new_payment(turn, one.payment)
-        _pursue_again(turn, one)
+        _pursue_again(turn, one, since)
         return
-    since = turn.now.monotonic if one.busy_since is None else one.busy_since
-    if turn.now.monotonic - since >= BUSY_FOR:
-        _ask(turn)
-        return
-    aside.replace(turn, one, msgspec.structs.replace(one, busy_since=since))
+    aside.replace(turn, one, msgspec.structs.replace(one, doubted_since=since))
     if _end_new_payment(turn, one.payment):
         return
     then = _review(turn).then
@@ -208,14 +207,14 @@ def _end_new_payment(turn: Turn, busy_with: Payment) -> bool:
     return True
 
 
-def _pursue_again(turn: Turn, one: SetAside) -> None:
+def _pursue_again(turn: Turn, one: SetAside, doubted_since: float) -> None:
     turn.change(set_aside=tuple(each for each in turn.state.set_aside if each is not one))
     pursuit = Pursuit(
         payment=one.payment,
         attempt=one.attempt,
         sent=True,
         response_expected=one.response_expected,
-        busy_since=turn.now.monotonic,
+        doubted_since=doubted_since,
     )
     turn.enter(Phase.DOUBT, Reason.NONE)
     turn.change(review=None, pursuit=pursuit, login_at=None)

@@ -144,7 +144,7 @@ class SetAside(Struct, frozen=True, kw_only=True):
     attempt: Attempt
     until: datetime  # asked after until then
     unanswered: int = 0  # questions in a row to which nothing came
-    busy_since: float | None = None  # monotonic; the terminal says that it is still at work on it
+    doubted_since: float | None = None  # monotonic; as of a Pursuit
     response_expected: bool = False  # the attempt's own connection may bring its answer
 
 
@@ -184,7 +184,7 @@ class Pursuit(Struct, frozen=True, kw_only=True):
 
     # the doubt about it (money rule 14)
     posted_at: float | None = None  # the terminal's last post that may be about it
-    busy_since: float | None = None  # it has said nothing but that it runs
+    doubted_since: float | None = None  # it was asked, and has decided nothing
     undecided_since: float | None = None  # it has answered nothing that decides
     silent_since: float | None = None  # it has not answered at all, though its port is open
     gone_since: float | None = None  # it has not answered at all where the attempt was sent

@@ -25,6 +25,7 @@ from laned.lane.payment import Payment
 from laned.lane.start import JournalSnapshot
 from laned.lane.state import LaneState as LaneState
 from laned.lane.state import Phase as Phase
+from laned.lane.state import SetAside
 from laned.nexo import messages as m
 
 # -- Lanes in each phase ------------------------------------------------------------------------
@@ -199,12 +200,13 @@ def stopped_paying(config: Config | None = None) -> Lane:
     return paying(config).then(ev.StopAsked())
 
 
-def asking_for_last(config: Config | None = None) -> Lane:
-    """DOUBT; the question for the terminal's last transaction is out."""
+def making_an_end(config: Config | None = None) -> Lane:
+    """DOUBT; two answers have decided nothing, and a Login will make an end of it."""
     lane = doubt(config)
-    lane.do(lane.status("SomethingNew"))
-    lane.wait(2.0)
-    assert lane.asks_for_last
+    lane.do(lane.status("NotFound"))
+    lane.wait(10.0)
+    lane.do(lane.status("NotFound"))
+    assert lane.pursuit.login_at is not None
     return lane
 
 
@@ -290,6 +292,31 @@ def resolved(config: Config | None = None) -> Lane:
     return silent_with_open_post(config).then(resolution())
 
 
+def undecided(config: Config | None = None) -> Lane:
+    """READY: payment "a" is set aside, and was asked after since."""
+    lane = quiet(config)
+    lane.do(lane.status("NotAllowed"), login(), lane.status("NotFound"))
+    lane.wait(0)
+    return lane.then(lane.status("NotFound"))
+
+
+def reviewing(config: Config | None = None) -> Lane:
+    """REVIEWING, after a Login."""
+    lane = quiet(config)
+    lane.do(lane.status("NotAllowed"), login(), lane.status("NotFound"))
+    return lane.wait(0)
+
+
+def reviewing_before_a_login(config: Config | None = None) -> Lane:
+    """REVIEWING at the beginning of a life."""
+    return restarted(undecided(config)).then(ev.TimePassed())
+
+
+def checking_first(config: Config | None = None) -> Lane:
+    """CHECKING: payment "b" waits until the terminal was asked after what is set aside."""
+    return undecided(config).then(ev.PaymentAsked(order("b")))
+
+
 def not_surveyed(journal: str = "ok") -> JournalSnapshot:
     return JournalSnapshot(next_service_id=FIRST_SERVICE_ID, surveyed=False, journal=journal)
 
@@ -314,6 +341,7 @@ def broken(config: Config | None = None) -> Lane:
 
 UNFINISHED = (
     Phase.PENDING,
+    Phase.CHECKING,
     Phase.PAYING,
     Phase.RETRYING,
     Phase.DOUBT,
@@ -325,7 +353,9 @@ UNFINISHED = (
 MAKERS: dict[Phase, tuple[Make, ...]] = {
     Phase.OFFLINE: (offline, unreachable, without_address),
     Phase.LOGGING_IN: (logging_in,),
-    Phase.READY: (ready, approved, resolved, checking, wanted),
+    Phase.READY: (ready, approved, resolved, undecided, checking, wanted),
+    Phase.REVIEWING: (reviewing, reviewing_before_a_login),
+    Phase.CHECKING: (checking_first,),
     Phase.LOGGING_OUT: (logging_out, logging_out_again, logging_out_for_maintenance),
     Phase.LOGGED_OUT: (logged_out, in_maintenance),
     Phase.UPDATING: (updating,),
@@ -346,7 +376,7 @@ MAKERS: dict[Phase, tuple[Make, ...]] = {
         reversal_retrying,
         reversal_asking_for_session,
     ),
-    Phase.DOUBT: (doubt, unknown, asking_for_last, reversal_doubt, reversal_unknown),
+    Phase.DOUBT: (doubt, unknown, making_an_end, reversal_doubt, reversal_unknown),
     Phase.RELOGIN: (
         relogin,
         relogin_with_open_post,
@@ -365,18 +395,28 @@ MAKERS: dict[Phase, tuple[Make, ...]] = {
 def past_of(lane: Lane) -> JournalSnapshot:
     """What a crash now would leave behind, read from what was recorded."""
     payment, attempt, below = None, None, FIRST_SERVICE_ID
-    surveyed, journal = lane.past.surveyed, lane.past.journal
+    surveyed, journal, doubts = lane.past.surveyed, lane.past.journal, lane.past.doubts
+    newest_of = {one.payment.id: one.attempt for one in lane.past.set_aside}
+    payments = {one.payment.id: one.payment for one in lane.past.set_aside}
+    until = {one.payment.id: one.until for one in lane.past.set_aside}
     seen = fx.TerminalSeen(lane.past.address, lane.past.serial, lane.past.configured)
     for entry in lane.entries:
         match entry:
             case fx.PaymentOpened(opened, _):
                 payment, attempt = opened, None
             case fx.PaymentChanged(changed):
-                payment = None if changed.final else changed
-            case fx.AttemptOpened(_, opened_attempt):
-                attempt = opened_attempt
+                payment = None if changed.settled else changed
+                payments[changed.id] = changed
+            case fx.AttemptOpened(payment_id, opened_attempt):
+                attempt = newest_of[payment_id] = opened_attempt
             case fx.AttemptChanged(changed_attempt):
                 attempt = changed_attempt
+            case fx.AskedAfter(payment_id, asked_until):
+                until.pop(payment_id, None)
+                if asked_until is not None:
+                    until[payment_id] = asked_until
+            case fx.DoubtsCounted(counted):
+                doubts = counted
             case fx.TerminalSeen():
                 seen = entry
             case fx.ServiceIDsReserved(reserved):
@@ -392,6 +432,12 @@ def past_of(lane: Lane) -> JournalSnapshot:
         journal=journal,
         payment=payment,
         attempt=newest,
+        set_aside=tuple(
+            SetAside(payment=payments[name], attempt=newest_of[name], until=at)
+            for name, at in until.items()
+            if payments[name].settled
+        ),
+        doubts=doubts,
         address=seen.address,
         serial=seen.serial,
         configured=seen.configured,

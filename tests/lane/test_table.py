@@ -46,9 +46,7 @@ def situations(phase: Phase) -> Iterator[Lane]:
 def with_a_past(lane: Lane) -> Lane:
     """The lane, in a new journal, and after a person resolved a payment whose POST is open."""
     past = RESOLVED.state
-    lane.state = replace(
-        lane.state, set_aside=past.set_aside, settled=past.settled, journal="new"
-    )
+    lane.state = replace(lane.state, set_aside=past.set_aside, settled=past.settled, journal="new")
     return lane
 
 
