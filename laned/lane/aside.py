@@ -13,13 +13,20 @@ import msgspec
 from laned.lane import ending, judging, prompts, reversals
 from laned.lane.effects import AskedAfter, DoubtsCounted
 from laned.lane.events import AttemptAnswered, AttemptLost, ResolveAsked, StatusAnswered
-from laned.lane.judging import LATE_ANSWER, REVERSAL_REFUSED, AttemptResponse, Judgement
+from laned.lane.judging import (
+    AMOUNT_MISMATCH,
+    LATE_ANSWER,
+    REVERSAL_REFUSED,
+    AttemptResponse,
+    Judgement,
+)
 from laned.lane.payment import Payment, PaymentState, Problem, Resolved
 from laned.lane.state import Phase, Pursuit, Reason, SetAside
 from laned.lane.turn import Turn
 from laned.nexo.messages import Header, PaymentResponse, ReversalResponse
 
 ASKED_FOR = timedelta(days=7)  # for so long the terminal is asked after what is set aside
+ASKED_EVERY = 24 * 3600.0  # seconds, of a lane that is idle
 KEPT = 100  # asked after at a time
 TOO_MANY = 2  # set aside in a row: nothing is sold for a while
 PAUSE = 600.0  # seconds for which nothing is sold then, each time twice as long
@@ -84,7 +91,10 @@ def _keep(turn: Turn) -> None:
         if pursuit.doubted_since is None
         else pursuit.doubted_since,
     )
-    turn.change(set_aside=(*turn.state.set_aside, one)[-KEPT:])
+    turn.change(
+        set_aside=(*turn.state.set_aside, one)[-KEPT:],
+        review_at=turn.now.monotonic + ASKED_EVERY,
+    )
     turn.record(AskedAfter(pursuit.payment.id, one.until))
 
 
@@ -104,7 +114,7 @@ def resolve_asked(turn: Turn, event: ResolveAsked) -> None:
         turn.change_payment(**_resolution(turn, turn.payment, event))
         _keep(turn)
         ending.go_on(turn)
-    elif pursued.reversal is None and turn.pursuit.attempt is not None:
+    elif pursued.reversal is None and turn.pursuit.attempt is not None and not pursued.unsigned:
         turn.refuse("lane_busy", "the terminal says that the payment still runs")
     else:
         turn.refuse("not_unknown", f"payment {event.payment_id} is not unknown")
@@ -183,6 +193,10 @@ def _take(
     match judgement:
         case judging.Foreign() | judging.StillRunning():
             return
+        case judging.Mismatch(problem) if one.payment.resolved is not None and (
+            problem.condition != AMOUNT_MISMATCH
+        ):
+            return
         case judging.NeedsSignature(fields) if one.payment.resolved is None and _may_be_given_back(
             turn, one, event
         ):
@@ -207,9 +221,12 @@ def _may_be_given_back(turn: Turn, one: SetAside, event: AttemptAnswered | Statu
 def _decide(turn: Turn, payment: Payment, judgement: Judgement, response: AttemptResponse) -> None:
     """Let the terminal's own answer decide, also against what a person has said."""
     why = judging.problem(response.response)
+    mismatched = isinstance(judgement, judging.Mismatch)
     match judgement:
-        case judging.Mismatch(problem, fields):
-            why, fields = problem, {**fields, **_unknown(payment, problem)}
+        case judging.Mismatch(problem, told):
+            why = problem
+            stays = payment.resolved is not None  # what a person has said: that much is charged
+            fields = {**told, **({"state": payment.state} if stays else _unknown(payment, problem))}
         case judging.Refused():
             fields = judging.not_done(payment, response)
         case judging.NeedsSignature(fields):
@@ -218,7 +235,7 @@ def _decide(turn: Turn, payment: Payment, judgement: Judgement, response: Attemp
             pass
         case _:
             return
-    if payment.resolved is not None and fields["state"] == payment.state:
+    if payment.resolved is not None and fields["state"] == payment.state and not mismatched:
         return
     unsigned = judging.asks_for_signature(payment, response) and why is None
     if payment.resolved is not None:

@@ -146,8 +146,6 @@ def give_up(turn: Turn, error: Problem) -> None:
         ending.fail(turn, error)
         return
     turn.pursue(tries=tries)
-    if not turn.pursuit.between_attempts:
-        turn.change_attempt(refused=error.condition)
     asking.tell_unknown(turn, error)
     turn.change(asking=None, ask_at=None)
     turn.pursue(retry_at=None, give_up_at=None, sessions_missing=0)

@@ -127,8 +127,7 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ev.ResolveAsked: _row(
         {
             (*WITHOUT_SESSION, READY, UPDATING, *UNFINISHED): aside.resolve_asked,
-            BROKEN: _broken,
-            STOPPED: _ended,
+            (BROKEN, STOPPED): _not_unknown,
         }
     ),
     ev.LoginAsked: _row(

@@ -293,17 +293,18 @@ def resolved(config: Config | None = None) -> Lane:
 
 
 def undecided(config: Config | None = None) -> Lane:
-    """READY: payment "a" is set aside, and was asked after since."""
+    """READY: payment "a" is set aside."""
     lane = quiet(config)
-    lane.do(lane.status("NotAllowed"), login(), lane.status("NotFound"))
-    lane.wait(0)
+    lane.do(lane.status("NotAllowed"), login())
     return lane.then(lane.status("NotFound"))
 
 
 def reviewing(config: Config | None = None) -> Lane:
-    """REVIEWING, after a Login."""
-    lane = quiet(config)
-    lane.do(lane.status("NotAllowed"), login(), lane.status("NotFound"))
+    """REVIEWING, after a Login by hand."""
+    lane = undecided(config)
+    lane.do(ev.LoginAsked())
+    lane.do(lane.status("NotFound"))
+    lane.do(login())
     return lane.wait(0)
 
 
@@ -411,6 +412,9 @@ def past_of(lane: Lane) -> JournalSnapshot:
                 attempt = newest_of[payment_id] = opened_attempt
             case fx.AttemptChanged(changed_attempt):
                 attempt = changed_attempt
+                for name, known in newest_of.items():
+                    if known.service_id == attempt.service_id:
+                        newest_of[name] = attempt
             case fx.AskedAfter(payment_id, asked_until):
                 until.pop(payment_id, None)
                 if asked_until is not None:

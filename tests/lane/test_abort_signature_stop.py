@@ -10,6 +10,7 @@ from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.payment import PaymentState
 from laned.lane.state import Phase
+from laned.lane.table import NOT_YET_ASKED
 from laned.nexo import messages as m
 
 ABORT, CONFIRM = ev.ButtonPressed("abort"), ev.ButtonPressed("confirm")
@@ -328,7 +329,7 @@ def test_rule_12_stop(phase: Phase) -> None:
         lane.do(ev.StopAsked())
         sent = [send.message.body for send in lane.sends[sends:]]
         assert sent in ([], [m.LogoutRequest(maintenance_allowed=False)])
-        if payment is not None and phase not in (Phase.PENDING, Phase.RETRYING):
+        if payment is not None and phase not in (*NOT_YET_ASKED, Phase.RETRYING):
             assert (lane.phase, lane.state.payment, sent) == (Phase.STOPPED, payment, [])
             assert lanes.past_of(lane).payment == payment
             continue
@@ -337,7 +338,7 @@ def test_rule_12_stop(phase: Phase) -> None:
             lane.do(ev.UpdateAnswered(None))
             sent = [send.message.body for send in lane.sent_now(m.LogoutRequest)]
         assert bool(sent) is had_session
-        if phase is Phase.PENDING:
+        if phase in NOT_YET_ASKED:
             assert lane.ended()[0] == "aborted"
         if phase is Phase.RETRYING:
             reversed_ = lane.payment.reversal is not None

@@ -24,7 +24,7 @@ async def test_a_late_answer_about_a_payment_that_a_person_has_resolved() -> Non
     counted(metrics, lane, answer)
     assert lane.state.settled is not None
     assert (lane.state.settled.id, lane.state.settled.state) == ("a", "approved")
-    assert lane.phase is Phase.PAYING
+    assert lane.phase is Phase.CHECKING, "it was to be asked after first"
     assert metrics._payments.total() == 1
 
 

@@ -185,17 +185,6 @@ def test_rule_3_or_is_about_something_else() -> None:
     assert lane.state is before
 
 
-def test_rule_3_a_payment_that_stays_as_it_is_is_not_recorded_again() -> None:
-    lane = lanes.paying()
-    lane.do(lane.answered(amounts=None))
-    for _ in range(3):
-        lane.wait(30.0)
-        before = len(lane.entries)
-        lane.do(lane.repeated(amounts=None))
-        assert lane.entries[before:] == []
-        assert lane.payment.state is PaymentState.UNKNOWN
-
-
 def test_rule_3_another_terminal_is_not_asked_for_what_the_first_has_turned_away() -> None:
     """A late Busy of a terminal that was swapped meanwhile; the new one gives this lane no session.
 

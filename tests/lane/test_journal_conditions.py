@@ -23,6 +23,7 @@ from laned.journal.store import (
 from laned.lane import effects as fx
 from laned.lane.payment import PaymentState
 from laned.lane.start import JournalSnapshot
+from laned.nexo import messages as m
 
 
 @pytest.fixture
@@ -93,14 +94,19 @@ def test_rule_11_a_lost_journal_is_known_by_its_lock(path: Path, how: str) -> No
 
 
 def test_rule_11_what_the_terminal_did_before_is_kept_once(journal: Journal, path: Path) -> None:
-    lane = lanes.asking_for_last()
-    lane.do(lane.last_was(None))
+    lane = lanes.survey()
+    response = m.PaymentResponse(
+        response=m.Response(result="Success"), poi_transaction=m.TransactionID("poi-older", "t")
+    )
+    header = m.response_header(lane.sends[-1].message.header)
+    header = lanes.replace(header, category=m.Category.PAYMENT, service_id="77")
+    lane.do(lane.repeated(header=header, body=response))
     (seen,) = [entry for entry in lane.entries if isinstance(entry, fx.ForeignSeen)]
     journal.write([seen])
     journal.write([lanes.replace(seen, seen_at=lanes.BEGIN)])
     journal.write([lanes.replace(seen, poi_transaction="poi-8")])
     found = rows(path, "SELECT serial, service_id, poi_transaction FROM foreign_transactions")
-    assert found == [("serial-1", "77", "poi-older"), ("serial-1", "77", "poi-8")]
+    assert found == [("", "77", "poi-older"), ("", "77", "poi-8")]
 
 
 # -- Corrupt --------------------------------------------------------------------------------------

@@ -15,12 +15,15 @@ def version_1(path: Path) -> None:
     journal.write(lanes.doubt().entries)
     journal.close()
     with sqlite3.connect(path) as db:
-        db.execute("ALTER TABLE attempts DROP COLUMN reached")
+        for index in ("payments_asked_after", "changes_by_payment", "attempts_by_payment"):
+            db.execute(f"DROP INDEX {index}")
+        db.execute("ALTER TABLE payments DROP COLUMN set_aside")
+        db.execute("ALTER TABLE payments DROP COLUMN ask_until")
         db.execute("PRAGMA user_version = 1")
     db.close()
 
 
-def test_version_1_did_not_note_whether_the_terminal_has_an_attempt(tmp_path: Path) -> None:
+def test_version_1_is_carried_on(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
     version_1(path)
     before = contents(path)
@@ -28,23 +31,7 @@ def test_version_1_did_not_note_whether_the_terminal_has_an_attempt(tmp_path: Pa
     attempt = journal.past().attempt
     journal.close()
     assert attempt is not None
-    assert attempt.reached  # so it may have it
     assert rows(path, "PRAGMA user_version") == [(SCHEMA_VERSION,)]
     after = contents(path)
-    assert after["payments"] == before["payments"]
-    assert [row[:-1] for row in after["attempts"]] == before["attempts"]
-
-
-def test_whether_the_terminal_has_an_attempt_outlives_the_daemon(tmp_path: Path) -> None:
-    for shown in (False, True):
-        path = tmp_path / f"{shown}.sqlite3"
-        lane = lanes.paying()
-        if shown:
-            lane.do(lanes.shows())
-        journal = Journal(path, 1)
-        journal.write(lane.entries)
-        attempt = journal.past().attempt
-        journal.close()
-        assert attempt is not None
-        assert attempt == lane.state.attempt
-        assert attempt.reached is shown
+    assert [row[:-2] for row in after["payments"]] == before["payments"]
+    assert after["attempts"] == before["attempts"]

@@ -1,7 +1,5 @@
 """Money rule 10: a reversal whose answer is lost, and restarts in the middle of one."""
 
-from typing import Any
-
 import lanes
 import pytest
 from lanes import Lane, replace
@@ -72,35 +70,10 @@ def not_found(lane: Lane, *waits: float) -> Lane:
     return lane
 
 
-def test_rule_4_not_found_twice() -> None:
-    lane = not_found(lanes.reversal_doubt(), 0.0)
-    assert reversal(lane).state == "processing"
-    assert ended(not_found(lane, 2.0)) == ("approved", "refused", "NotFound")
-
-
 def test_rule_4_not_found_is_not_believed_after_a_reboot() -> None:
     lane = lanes.reversal_doubt().then(ev.TerminalNotified(event="Initialised"))
     not_found(lane, 2.0, 30.0, 30.0)
     assert reversal(lane).state == "unknown"
-
-
-@pytest.mark.parametrize(
-    ("of", "refused"), [("a", True), ("older", False), (None, False), ("a reversal", False)]
-)
-def test_rule_4_the_payment_itself_as_the_last_shows_that_it_never_came(
-    of: str | None, refused: bool
-) -> None:
-    lane = lanes.reversal_doubt().then(ev.TerminalNotified(event="Initialised"))
-    not_found(lane, 0.0).wait(2.0)
-    assert lane.asks_for_last
-    earlier: Any = None
-    if of == "a reversal":  # an attempt that the terminal turned away
-        of, earlier = "a", m.ReversalResponse(response=m.Response(result="Failure"))
-    lane.do(lane.last_was(of, earlier))
-    if refused:
-        assert ended(lane) == ("approved", "refused", "NotFound")
-    else:
-        assert reversal(lane).state == "unknown"
 
 
 # -- Restarts and stops ---------------------------------------------------------------------------

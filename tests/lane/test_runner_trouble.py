@@ -6,7 +6,6 @@ import lanes
 import pytest
 import trio
 from bench import Bench, Call, approval, bench, pursuit, ready
-from journals import rows
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from laned.journal.store import Journal, JournalError
@@ -239,34 +238,6 @@ async def test_rule_10_lost_and_found_in_the_next_life(
 
 
 # -- Rule 4: whose the terminal's last transaction is ---------------------------------------------
-
-
-@pytest.mark.parametrize("of", ["ours", "a stranger's"])
-async def test_rule_4_the_terminals_last_is_looked_up(
-    path: Path, autojump_clock: MockClock, of: str
-) -> None:
-    async with ready(path) as made:
-        older = await paid(made)
-        if of != "ours":
-            header = lanes.replace(older.message.header, service_id="77")
-            older = Call(m.Message(header, older.message.body), older.address, older.sent)
-        lost = await made.pay("b")
-        lost.end(Lost("broken"))
-        for number in range(0, 6, 2):
-            (await made.terminal.call("TransactionStatus", number)).answer(failure("SomethingNew"))
-            asked = await made.terminal.call("TransactionStatus", number + 1)
-            assert asked.message.body == m.TransactionStatusRequest(reference=None)
-            asked.answer(repeats(older))
-            await wait_all_tasks_blocked()
-            if of == "ours":
-                break
-        await trio.sleep(1)
-        if of == "ours":
-            assert (stored(made, "b").state, made.runner.state.phase) == ("failed", Phase.READY)
-        else:
-            assert stored(made, "b").state is PaymentState.UNKNOWN
-        found = rows(path, "SELECT service_id FROM foreign_transactions")
-        assert found == ([] if of == "ours" else [("77",)]), "once"
 
 
 # -- Rule 11 --------------------------------------------------------------------------------------

@@ -301,31 +301,6 @@ def test_what_stays_approved_can_still_be_reversed_by_hand() -> None:
 # -- Taken back where it was paid, and never approved because nobody reversed it -------------------
 
 
-def test_a_reversal_that_never_arrived_is_made_again() -> None:
-    """The box died between the record and the request; the next life hears that it never came."""
-    lane = signed(lanes.signing(config()), confirmed=False)
-    life = lanes.restarted(lane).wait(0.0)
-    life.do(life.status("NotFound"))
-    life.wait(2.0)
-    life.do(life.status("NotFound"))
-    assert life.payment.state == "unknown"
-    life.wait(30.0)
-    assert len(life.sent_now(m.ReversalRequest)) == 1
-    life.do(life.left(), life.answered())
-    assert life.payment.state == "declined"
-
-
-def test_also_when_the_payment_is_the_terminals_last_transaction() -> None:
-    lane = reversing()
-    lane.do(lane.lost())
-    lane.do(lane.status("SomethingNew"))
-    lane.wait(2.0)
-    lane.do(lane.last_was("a"))
-    assert lane.payment.state == "unknown"
-    lane.wait(30.0)
-    assert len(lane.sent(m.ReversalRequest)) == 2
-
-
 def test_it_is_taken_back_where_it_was_paid_whatever_the_file_says_now() -> None:
     changed = lanes.replace(
         config().terminal, address="192.0.2.77:11000", poi_id="new", sale_id="new"
