@@ -352,9 +352,9 @@ def particle(child: str) -> tuple[str, int, int]:
     return child.rstrip("?*+"), least, most
 
 
-def faults(element: Element) -> Iterator[str]:
+def faults(element: Element, rules: Mapping[str, Rule] = RULES) -> Iterator[str]:
     """What is wrong with an element and all that is in it, a sentence for each fault."""
-    rule = RULES[element.tag]
+    rule = rules[element.tag]
     if rule.opaque:
         return
     yield from _attribute_faults(element, rule)
@@ -363,7 +363,7 @@ def faults(element: Element) -> Iterator[str]:
         yield f"{element.tag}: found the text {text[:40]!r}, expected none"
     elif rule.text is not None and not rule.text.accepts(text):
         yield f"{element.tag}: found {text[:40]!r}, expected {rule.text.expected}"
-    yield from _order_faults(element, rule)
+    yield from _order_faults(element, rule, rules)
 
 
 def _attribute_faults(element: Element, rule: Rule) -> Iterator[str]:
@@ -379,12 +379,12 @@ def _attribute_faults(element: Element, rule: Rule) -> Iterator[str]:
             yield f"{element.tag}: {name.rstrip('!')} is {found[:40]!r}, expected {value.expected}"
 
 
-def _order_faults(element: Element, rule: Rule) -> Iterator[str]:
+def _order_faults(element: Element, rule: Rule, rules: Mapping[str, Rule]) -> Iterator[str]:
     children, at = list(element), 0
     for name, least, most in map(particle, rule.children):
         count = 0
         while at < len(children) and children[at].tag == name and count < most:
-            yield from faults(children[at])
+            yield from faults(children[at], rules)
             at, count = at + 1, count + 1
         if count < least:
             found = children[at].tag if at < len(children) else "its end"

@@ -2,9 +2,13 @@
 
 from decimal import Decimal
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
-from shared import SAMPLES, needs_shared
+from altered import alterations, valued
+from lxml import etree
+from shared import SAMPLES, needs_shared, schema
+from terminal_grammar import terminal_faults
 
 from laned.nexo import decode, encode
 from laned.nexo import messages as m
@@ -92,7 +96,8 @@ def test_a_refused_payment_tells_why_and_nothing_else() -> None:
     assert body.response == m.Response(
         result="Failure", error_condition="Refusal", additional_response="Medges ej"
     )
-    assert (body.poi_transaction, body.card, body.amounts, body.receipts) == (None, None, None, ())
+    assert body.poi_transaction == m.TransactionID("7420000014", "2026-02-03T09:20:41.000Z")
+    assert (body.card, body.amounts, body.receipts) == (None, None, ())
 
 
 def test_a_payment_without_a_card() -> None:
@@ -135,3 +140,52 @@ def test_the_payment_beside_the_repository() -> None:
         ("CustomerReceipt", False),
     ]
     assert "Godkänd" in body.receipts[0].lines
+
+
+# -- The schema's shape, in both directions -------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", kinds(OURS))
+def test_every_sample_keeps_the_grammar(name: str) -> None:
+    assert terminal_faults(ElementTree.parse(OURS / f"{name}.xml").getroot()) == []
+
+
+def test_an_altered_sample_does_not_keep_it() -> None:
+    samples = [path.read_bytes() for path in kinds(OURS).values()]
+    altered = {what: data for sample in samples for what, data in alterations(sample)}
+    refused = {
+        what for what, data in altered.items() if terminal_faults(ElementTree.fromstring(data))
+    }
+    assert {
+        "PaymentResponse without POIData",
+        "PaymentResponse with SaleData before Response",
+        "POITransactionID without @TimeStamp",
+        "AmountsResp without @AuthorizedAmount",
+        "RepeatedMessageResponse without PaymentResponse",
+        "DisplayOutput without OutputContent",
+        "InputData without @InputCommand",
+        "EventNotification without @TimeStamp",
+        "TransmitRequest without Message",
+    } <= refused
+    assert len(refused) > 200
+
+
+@needs_shared
+def test_the_schemas_verdicts_on_samples_are_the_grammars() -> None:
+    judge = schema()
+    assert judge is not None
+    seen = set[str]()
+    for sample in kinds(OURS).values():
+        data = sample.read_bytes()
+        judge.assertValid(etree.fromstring(data))
+        for what, altered in alterations(data):
+            if what not in seen:
+                verdict = not terminal_faults(ElementTree.fromstring(altered))
+                assert judge.validate(etree.fromstring(altered)) == verdict, what
+        seen |= {what for what, _ in alterations(data)}
+        for where, value, altered in valued(data):
+            if f"{where} {value}" not in seen and not terminal_faults(
+                ElementTree.fromstring(altered)
+            ):
+                assert judge.validate(etree.fromstring(altered)), f"{where} {value}"
+                seen.add(f"{where} {value}")

@@ -14,6 +14,7 @@ import httpx
 import trio
 from lxml import etree
 from shared import schema
+from terminal_grammar import terminal_faults
 
 from laned.simulator import Scenario, Settings, Terminal, simulator_app
 from laned.simulator.scenarios import SCENARIOS
@@ -37,10 +38,12 @@ def now() -> datetime:
 
 
 def valid(data: bytes) -> Element:
-    """The message, after the schema (where there is one) has accepted it."""
+    """The message, after the grammar and the schema (where there is one) have accepted it."""
+    root = ElementTree.fromstring(data)
+    assert terminal_faults(root) == []
     if (judge := schema()) is not None:
         judge.assertValid(etree.fromstring(data))
-    return ElementTree.fromstring(data)
+    return root
 
 
 def header(category: str, service_id: str, **changes: str | None) -> str:
