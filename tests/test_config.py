@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import pytest
 from msgspec import Struct, structs
+from shared import SHARED, needs_shared
 
 from laned.config.display import DisplayConfig
 from laned.config.file import MAX_FILE_BYTES, MAX_FINDINGS, ConfigError, load, parse
@@ -33,7 +34,6 @@ from laned.config.schema import (
 
 REPOSITORY = Path(__file__).parents[1]
 SHIPPED = REPOSITORY / "config" / "laned.toml"
-CONTRACT = REPOSITORY.parent / "shared" / "CONTRACT.md"
 
 ADDRESS = "192.168.78.15:11000"
 POI_ID = "A-POIID"
@@ -580,9 +580,9 @@ def test_shipped_file_warns_about_lanes_without_staff() -> None:
         assert "Swedbank Pay" in part
 
 
-@pytest.mark.skipif(not CONTRACT.exists(), reason="the contract is not beside the repository")
+@needs_shared
 def test_the_contracts_own_example() -> None:
-    block = re.search(r"```toml\n(.*?)```", CONTRACT.read_text(), flags=re.DOTALL)
+    block = re.search(r"```toml\n(.*?)```", (SHARED / "CONTRACT.md").read_text(), flags=re.DOTALL)
     assert block
     config = parse(block[1], "CONTRACT.md", {})
     assert config.till.mode == "0660"

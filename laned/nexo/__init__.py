@@ -1,4 +1,7 @@
-"""nexo Retailer 3.1 as laned speaks it: messages, their XML, receipts. Pure: no I/O, no clock."""
+"""nexo Retailer 3.1 as laned speaks it: messages, their XML, receipts. Pure: no I/O, no clock.
+
+What terminals do is in PROTOCOL.md, with its sources; code cites its sections.
+"""
 
 from laned.nexo import messages as messages
 from laned.nexo.decode import decode as decode

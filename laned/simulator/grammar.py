@@ -63,7 +63,12 @@ TIME = _pattern(
     r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3])(:[0-5]\d){2}(\.\d+)?"
     r"(Z|[+-](0\d|1[0-4]):[0-5]\d)",
 )
-CATEGORY = _pattern("a message category", "[A-Z][A-Za-z]{1,30}")
+CATEGORY = _one_of(
+    "Abort Admin BalanceInquiry Batch CardAcquisition CardReaderAPDU CardReaderInit "
+    "CardReaderPowerOff Diagnosis Display EnableService Event GetTotals Input InputUpdate Login "
+    "Logout Loyalty Payment PIN Print Reconciliation Reversal Sound StoredValue TransactionStatus "
+    "Transmit"
+)
 MESSAGE_CLASS = _one_of("Service Device Event")
 MESSAGE_TYPE = _one_of("Request Response Notification")
 RESULT = _one_of("Success Failure Partial")
@@ -98,6 +103,11 @@ COMMAND = _one_of(
 )
 RESPONSE_MODE = _one_of("NotRequired Immediate PrintEnd SoundEnd")
 OUTPUT_FORMAT = _one_of("MessageRef Text XHTML BarCode")
+UNIT = _one_of(
+    "Case Foot UKGallon USGallon Gram Inch Kilogram Pound Meter Centimetre Litre Centilitre Ounce "
+    "Quart Pint Mile Kilometre Yard Other"
+)
+ORDERS = _list_of("Open Closed Both")
 
 _TRANSACTION = Rule(attributes={"TransactionID!": TEXT, "TimeStamp!": TIME})
 _PLAIN = Rule(text=TEXT)
@@ -134,7 +144,7 @@ RULES: Mapping[str, Rule] = {
             "OperatorID": TEXT,
             "ShiftNumber": TEXT,
             "TokenRequestedType": TOKEN,
-            "CustomerOrderReq": TEXT,
+            "CustomerOrderReq": ORDERS,
             "POISerialNumber": TEXT,
         },
     ),
@@ -205,7 +215,7 @@ RULES: Mapping[str, Rule] = {
             "SaleReferenceID": TEXT,
             "TokenRequestedType": TOKEN,
             "CustomerOrderID": TEXT,
-            "CustomerOrderReq": TEXT,
+            "CustomerOrderReq": ORDERS,
         },
     ),
     "SaleTransactionID": _TRANSACTION,
@@ -247,7 +257,7 @@ RULES: Mapping[str, Rule] = {
         attributes={"ItemID!": WHOLE, "ProductCode!": DIGITS, "EanUpc": DIGITS}
         | {"ItemAmount!": AMOUNT},
     ),
-    "UnitOfMeasure": _PLAIN,
+    "UnitOfMeasure": Rule(text=UNIT),
     "Quantity": Rule(text=DECIMAL),
     "UnitPrice": Rule(text=AMOUNT),
     "TaxCode": _PLAIN,
@@ -275,7 +285,7 @@ RULES: Mapping[str, Rule] = {
         children=("ServicesEnabled?", "DisplayOutput?"),
         attributes={"TransactionAction!": _one_of("StartTransaction AbortTransaction")},
     ),
-    "ServicesEnabled": _PLAIN,
+    "ServicesEnabled": Rule(text=_list_of("CardAcquisition Payment Loyalty")),
     "DisplayRequest": Rule(children=("DisplayOutput+",)),
     "DisplayOutput": Rule(
         children=("OutputContent", "MenuEntry*", "OutputSignature?"),
@@ -342,9 +352,9 @@ def particle(child: str) -> tuple[str, int, int]:
     return child.rstrip("?*+"), least, most
 
 
-def faults(element: Element) -> Iterator[str]:
+def faults(element: Element, rules: Mapping[str, Rule] = RULES) -> Iterator[str]:
     """What is wrong with an element and all that is in it, a sentence for each fault."""
-    rule = RULES[element.tag]
+    rule = rules[element.tag]
     if rule.opaque:
         return
     yield from _attribute_faults(element, rule)
@@ -353,7 +363,7 @@ def faults(element: Element) -> Iterator[str]:
         yield f"{element.tag}: found the text {text[:40]!r}, expected none"
     elif rule.text is not None and not rule.text.accepts(text):
         yield f"{element.tag}: found {text[:40]!r}, expected {rule.text.expected}"
-    yield from _order_faults(element, rule)
+    yield from _order_faults(element, rule, rules)
 
 
 def _attribute_faults(element: Element, rule: Rule) -> Iterator[str]:
@@ -369,12 +379,12 @@ def _attribute_faults(element: Element, rule: Rule) -> Iterator[str]:
             yield f"{element.tag}: {name.rstrip('!')} is {found[:40]!r}, expected {value.expected}"
 
 
-def _order_faults(element: Element, rule: Rule) -> Iterator[str]:
+def _order_faults(element: Element, rule: Rule, rules: Mapping[str, Rule]) -> Iterator[str]:
     children, at = list(element), 0
     for name, least, most in map(particle, rule.children):
         count = 0
         while at < len(children) and children[at].tag == name and count < most:
-            yield from faults(children[at])
+            yield from faults(children[at], rules)
             at, count = at + 1, count + 1
         if count < least:
             found = children[at].tag if at < len(children) else "its end"

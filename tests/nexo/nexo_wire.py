@@ -2,14 +2,6 @@
 
 import base64
 import json
-from pathlib import Path
-
-import pytest
-
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "nexo"
-SAMPLES = sorted(SHARED.glob("samples/*.xml"))
-
-needs_shared = pytest.mark.skipif(not SAMPLES, reason="schema and samples are not beside the repo")
 
 
 def message(category: str, kind: str, body: str, *, ids: str = 'ServiceID="17"') -> bytes:

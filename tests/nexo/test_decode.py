@@ -12,11 +12,9 @@ from nexo_wire import (
     MERCHANT,
     PAYMENT_RESPONSE,
     REVERSAL_RESPONSE,
-    SAMPLES,
     SUCCESS,
     display,
     message,
-    needs_shared,
     repeated,
 )
 
@@ -141,34 +139,6 @@ def test_header() -> None:
     assert (bare.sale_id, bare.service_id, bare.device_id, bare.protocol_version) == (
         ("", None, None, None)
     )
-
-
-@needs_shared
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: str(path.stem))
-def test_every_sample_is_read(sample) -> None:  # type: ignore[no-untyped-def]
-    body = decode(sample.read_bytes()).body
-    element = sample.stem.partition("-")[0]
-    if element.startswith(("CardAcquisition", "EnableService")):
-        assert isinstance(body, m.UnknownBody)
-        assert body.element == element
-    else:
-        assert type(body).__name__ == element
-
-
-@needs_shared
-def test_sample_of_a_payment() -> None:
-    sample = next(sample for sample in SAMPLES if sample.stem == "PaymentResponse")
-    body = decode(sample.read_bytes()).body
-    assert isinstance(body, m.PaymentResponse)
-    assert body.amounts is not None
-    assert body.amounts.authorized_amount == Decimal(56)
-    assert body.card is not None
-    assert body.card.brand == "01,Mastercard Debit"
-    assert [(receipt.qualifier, receipt.signature_block) for receipt in body.receipts] == [
-        ("CashierReceipt", False),
-        ("CustomerReceipt", False),
-    ]
-    assert "Godkänd" in body.receipts[0].lines
 
 
 # -- Tolerated ------------------------------------------------------------------------------------

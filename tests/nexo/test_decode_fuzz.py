@@ -5,8 +5,8 @@ import re
 import time
 
 import pytest
+from golden_messages import GOLDEN
 from nexo_wire import FROM_TERMINAL
-from test_encode import GOLDEN
 
 from laned.nexo import NexoError, decode, encode
 from laned.nexo import messages as m

@@ -113,6 +113,12 @@ def test_everything_is_where_it_belongs(package: Package) -> None:
     assert owners == {"root/root"}
 
 
+def test_what_only_readers_of_the_sources_need_is_left_out(package: Package) -> None:
+    (lane,) = package.root.glob("opt/laned/**/laned/lane")
+    assert (lane / "machine.py").exists()
+    assert not list(lane.parent.rglob("*.md"))
+
+
 def test_the_sums_are_right(package: Package) -> None:
     lines = (package.control / "md5sums").read_text().splitlines()
     assert len(lines) == len(package.files())

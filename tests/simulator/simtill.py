@@ -6,8 +6,6 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -15,12 +13,12 @@ from xml.etree.ElementTree import Element
 import httpx
 import trio
 from lxml import etree
+from shared import schema
+from terminal_grammar import terminal_faults
 
 from laned.simulator import Scenario, Settings, Terminal, simulator_app
 from laned.simulator.scenarios import SCENARIOS
 
-NEXO = Path(__file__).parents[3] / "shared" / "nexo"
-SCHEMA = NEXO / "sale-to-poi-3.1.xsd"
 PATH = "/EPASSaleToPOI/3.1"
 BASE = "http://terminal:11001"
 XML = {"Content-Type": "application/xml; charset=utf-8"}
@@ -39,17 +37,13 @@ def now() -> datetime:
     return START + timedelta(seconds=trio.current_time())
 
 
-@cache
-def _schema() -> etree.XMLSchema | None:
-    return etree.XMLSchema(etree.parse(str(SCHEMA))) if SCHEMA.exists() else None
-
-
 def valid(data: bytes) -> Element:
-    """The message, after the schema (where there is one) has accepted it."""
-    schema = _schema()
-    if schema is not None:
-        schema.assertValid(etree.fromstring(data))
-    return ElementTree.fromstring(data)
+    """The message, after the grammar and the schema (where there is one) have accepted it."""
+    root = ElementTree.fromstring(data)
+    assert terminal_faults(root) == []
+    if (judge := schema()) is not None:
+        judge.assertValid(etree.fromstring(data))
+    return root
 
 
 def header(category: str, service_id: str, **changes: str | None) -> str:

@@ -3,16 +3,18 @@
 import base64
 import json
 from datetime import datetime, time
+from pathlib import Path
+from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 from zoneinfo import ZoneInfo
 
 import pytest
 import trio
 from msgspec.structs import replace
+from shared import SAMPLES, needs_shared
 from simtill import (
     DEFAULT,
     LIGHT,
-    NEXO,
     OK,
     Answer,
     Bench,
@@ -26,7 +28,16 @@ from simtill import (
 )
 from trio.testing import MockClock
 
-from laned.simulator import SCENARIOS, Condition, Link, Mishap, Settings, State, Terminal
+from laned.simulator import (
+    SCENARIOS,
+    Condition,
+    Link,
+    Mishap,
+    Settings,
+    State,
+    Terminal,
+    compose,
+)
 from laned.simulator.device import MAINTENANCE_AFTER
 from laned.simulator.scenarios import Ending
 
@@ -255,18 +266,22 @@ async def test_it_announces_its_address_as_the_samples_do(autojump_clock: MockCl
         assert b.terminal.violations == []
 
 
-def test_the_samples_have_the_same_message() -> None:
-    sample = NEXO / "samples" / "TransmitRequest.xml"
-    if not sample.exists():
-        pytest.skip("no samples beside the project")
-    from xml.etree import ElementTree
-
-    from laned.simulator import compose
-
-    wanted = ElementTree.parse(sample).getroot()[1]
-    written = compose.transmit_request("192.168.78.15:11000")
+def check_same_message(folder: Path) -> None:
+    wanted = ElementTree.parse(folder / "TransmitRequest.xml").getroot()[1]
+    message = json.loads(base64.b64decode(wanted[0].text or ""))
+    endpoint = message["saleTerminalconfiguration"]["ipEndPoint"]
+    written = compose.transmit_request(f"{endpoint['ipV4Address']}:{endpoint['ipPort']}")
     assert written.attrib == wanted.attrib
-    assert base64.b64decode(written[0].text or "") == base64.b64decode(wanted[0].text or "")
+    assert json.loads(base64.b64decode(written[0].text or "")) == message
+
+
+def test_our_sample_has_the_same_message() -> None:
+    check_same_message(Path(__file__).parents[1] / "nexo" / "samples")
+
+
+@needs_shared
+def test_the_sample_beside_the_repository_has_the_same_message() -> None:
+    check_same_message(SAMPLES)
 
 
 async def test_an_announcement_that_is_not_taken_is_a_violation(autojump_clock: MockClock) -> None:

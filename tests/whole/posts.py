@@ -4,19 +4,18 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
-from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import httpx
 from asgiwire import Wire
 from lxml import etree
+from shared import schema
 from wholelane import ADDRESS, POI_ID, Rig
 
+from laned.simulator import wire
+
 PATH = "/EPASSaleToPOI/3.1"
-SCHEMA = Path(__file__).parents[3] / "shared" / "nexo" / "sale-to-poi-3.1.xsd"
 TIME = "2025-03-04T12:30:00.000Z"
 
 
@@ -108,7 +107,7 @@ class Peer:
         assert (answer.status_code, answer.content) == (204, b""), answer.text
 
     async def ask(self, content: bytes) -> Element:
-        """Post something that is answered; the body, after the schema has accepted the whole."""
+        """Post something that is answered; the body, after the grammar has accepted the whole."""
         answer = await self.post(content)
         assert answer.status_code == 200, answer.text
         assert answer.headers["content-type"] == "application/xml; charset=utf-8"
@@ -116,20 +115,15 @@ class Peer:
 
 
 def answered(request: bytes, content: bytes) -> Element:
-    schema = _schema()
-    if schema is not None:
-        schema.assertValid(etree.fromstring(content))
-    asked, root = ElementTree.fromstring(request), ElementTree.fromstring(content)
-    expected = asked[0].attrib | {"MessageType": "Response"}
-    assert root.tag == "SaleToPOIResponse"
-    assert root[0].attrib == expected
-    assert len(root) == 2
-    return root[1]
-
-
-@cache
-def _schema() -> Any:
-    return etree.XMLSchema(etree.parse(str(SCHEMA))) if SCHEMA.exists() else None
+    asked = ElementTree.fromstring(request)
+    body, faults = wire.read_answer(content, asked[0], asked[1].tag.replace("Request", "Response"))
+    assert (body is not None, faults) == (True, [])
+    assert body is not None
+    root = ElementTree.fromstring(content)
+    assert root[0].attrib == asked[0].attrib | {"MessageType": "Response"}
+    if (judge := schema()) is not None:
+        judge.assertValid(etree.fromstring(content))
+    return body
 
 
 @asynccontextmanager
