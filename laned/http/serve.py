@@ -18,10 +18,7 @@ The attacks are in tests/serve: they judge a new version of hypercorn.
 """
 
 import errno
-import ipaddress
 import logging
-import socket
-import struct
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from math import inf
@@ -39,6 +36,8 @@ from laned.http.asgi import ASGIApp, Message, Scope, ThrottledLog, respond
 from laned.http.hangup import gone, unread, watch_for_silence
 from laned.http.http11 import Http11, Inbox, Resumption
 from laned.http.listen import Listener
+from laned.http.peer import Peer as Peer
+from laned.http.peer import endpoints
 from laned.http.slots import Share, Slots
 
 PEER = "laned.peer"
@@ -52,7 +51,6 @@ ACCEPT_BACKOFF_SECONDS = 0.5
 
 HTTP_VERSIONS = frozenset({"1.0", "1.1"})
 OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-PEER_CREDENTIALS = struct.Struct("iII")
 
 _log = logging.getLogger(__name__)
 
@@ -78,14 +76,6 @@ class Limits(Struct, frozen=True, kw_only=True):
     """For the peer to read the last answer and close."""
     graceful_timeout: float = 1.0
     """For answers in progress when the server stops; then they are cancelled."""
-
-
-class Peer(Struct, frozen=True):
-    """The process at the other end of a unix socket when it connected (SO_PEERCRED)."""
-
-    pid: int
-    uid: int
-    gid: int
 
 
 Door = Callable[[str | Peer], Share]
@@ -204,14 +194,17 @@ class _Connection:
         self._server = server
         self._limits = server.limits
         self._stream = stream
-        self.client, self._address, self.peer = _endpoints(stream.socket)
+        self.client, self._address, self.peer = endpoints(stream.socket)
         self._scope = trio.CancelScope()  # all of it, the app included
-        self._reading = trio.CancelScope()  # its deadline is the idle timer, then the linger timer
+        self._reading = trio.CancelScope()  # its deadline is the linger timer
+        self._awaiting = trio.CancelScope()  # bytes; its deadline is the idle timer
         self._write_lock = trio.Lock()
         self._read_ahead = b""
         self._heard_all = False  # the peer has ended what it sends
         self._idle_since: float | None = None
+        self._idle_until = inf
         self._head_begun = False
+        self._leaving = False  # ends as soon as it is idle
         self._closing = False
 
     async def run(self, seconds: float) -> None:
@@ -242,7 +235,8 @@ class _Connection:
 
     def close_if_idle(self) -> None:
         if self._idle_since is not None and not self._closing:
-            self._reading.cancel()
+            self._leaving = True
+            self._awaiting.cancel()
 
     # What `Slots` asks and tells.
 
@@ -253,7 +247,10 @@ class _Connection:
         return None if unread(self._stream.socket) else self._idle_since
 
     def give_way(self) -> None:
-        self._scope.cancel()
+        if self._closing or self._idle_since is None:
+            self._scope.cancel()
+        else:
+            self.close_if_idle()
 
     # Reading
 
@@ -265,18 +262,26 @@ class _Connection:
                 if not self._closing:
                     self._begin_head()
                     await self._protocol.handle(RawData(data))
+            if data is None:
+                return
             if not self._closing:
                 await self._protocol.handle(RawData(b""))
-            if self._idle_since is None and not self._closing:
+            if self._idle_since is None:
                 await gone(self._stream.socket)
 
-    async def _receive(self) -> bytes:
+    async def _receive(self) -> bytes | None:
+        """Receive some bytes, b"" at their end; None when they are not waited for any longer."""
         if self._read_ahead:
             data, self._read_ahead = self._read_ahead, b""
             return data
         if self._heard_all:
             return b""
-        return await self._stream.receive_some(RECEIVE_BYTES)
+        # Only this wait is cancelled: whatever has been received, also at that very moment, is
+        # answered.
+        with trio.CancelScope(deadline=self._idle_until) as self._awaiting:
+            if not (self._leaving and self._idle_since is not None):
+                return await self._stream.receive_some(RECEIVE_BYTES)
+        return None
 
     async def _watch_for_hang_up(self) -> None:
         """Stand in for `_read` while the protocol waits for an answer's end to parse on."""
@@ -295,7 +300,7 @@ class _Connection:
         if self._idle_since is not None and not self._head_begun:
             self._head_begun = True
             latest = trio.current_time() + self._limits.head_timeout
-            self._reading.deadline = min(self._reading.deadline, latest)
+            self._idle_until = min(self._idle_until, latest)
 
     # Writing
 
@@ -336,7 +341,10 @@ class _Connection:
         now = trio.current_time()
         self._idle_since = now if idle else None
         self._head_begun = False
-        self._reading.deadline = now + self._patience() if idle else inf
+        self._idle_until = now + self._patience() if idle else inf
+        self._awaiting.deadline = self._idle_until
+        if idle and self._leaving:
+            self._awaiting.cancel()
 
     def _patience(self) -> float:
         """Seconds for which a request is waited for."""
@@ -377,20 +385,3 @@ def _one_share(limits: Limits) -> Door:
         name="connections", connections=limits.max_connections, per_peer=limits.max_per_peer
     )
     return lambda who: share
-
-
-def _endpoints(
-    sock: trio.socket.SocketType,
-) -> tuple[tuple[str, int] | None, tuple[str, int] | None, Peer | None]:
-    """Return the peer's and our own TCP address, or the peer's credentials on a unix socket."""
-    if sock.family == socket.AF_UNIX:
-        raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER_CREDENTIALS.size)
-        return None, None, Peer(*PEER_CREDENTIALS.unpack(raw))
-    return _plain(sock.getpeername()), _plain(sock.getsockname()), None
-
-
-def _plain(address: tuple[str, int]) -> tuple[str, int]:
-    """Return host and port; an IPv4 peer of a dual-stack socket has its IPv4 address."""
-    host = ipaddress.ip_address(address[0])
-    mapped = host.ipv4_mapped if isinstance(host, ipaddress.IPv6Address) else None
-    return str(mapped or host), address[1]

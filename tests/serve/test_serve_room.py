@@ -13,6 +13,7 @@ from serving import LIMITS, Site, every_habit, fds_fall_to, habits, listen, ok, 
 from serving import running as running_app
 
 from laned.http.http11 import origin_form
+from laned.http.listen import Listener
 from laned.http.serve import Peer, serve
 from laned.http.slots import Share
 
@@ -146,28 +147,79 @@ async def test_one_that_has_its_last_answer_gives_way(tmp_path: Path) -> None:
 
 async def test_a_request_on_its_way_does_not_give_way(tmp_path: Path) -> None:
     """Bytes that wait to be read may be a payment."""
-    limits = replace(KEPT, max_connections=1)
-    stop, listener = trio.Event(), await listen("unix", tmp_path)
+    let_in: list[str | Peer] = []
+
+    def door(who: str | Peer) -> Share:
+        let_in.append(who)
+        return Share(name="all", connections=4, per_peer=4)
+
+    stop, listener = trio.Event(), await listen("tcp", tmp_path)
     site = Site(listener, stop, stop)
     async with trio.open_nursery() as nursery:
-        first = await site.connect()
-        second = await site.connect()
-        await first.send_all(request("GET", "/ok"))  # all of it before anything is accepted
-        await second.send_all(request("GET", "/ok"))
+        streams = {}
+        for last in range(1, 31):  # all of it before anything is accepted
+            streams[f"127.0.0.{last}"] = stream = await site.connect(f"127.0.0.{last}")
+            await stream.send_all(request("GET", "/ok"))
         await nursery.start(
             lambda task_status: serve(
-                every_habit(stop), [listener], stop=stop, limits=limits, task_status=task_status
+                every_habit(stop),
+                [listener],
+                stop=stop,
+                limits=KEPT,
+                door=door,
+                task_status=task_status,
             )
         )
-        got = []
-        for stream in (first, second):
-            try:
-                got.append(await stream.receive_some())
-            except trio.BrokenResourceError:
-                got.append(b"")
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        for who in let_in[:4]:
+            assert b" 200 " in await streams[str(who)].receive_some()
+        for stream in streams.values():
             await stream.aclose()
-        assert sorted(b" 200 " in one for one in got) == [False, True]
         stop.set()
+
+
+class Dawdling(trio.abc.Listener[trio.SocketStream]):
+    """A listener whose connections take a while over what they have received."""
+
+    def __init__(self, inner: Listener, received: trio.Event) -> None:
+        self.inner = inner
+        self.received = received
+
+    async def accept(self) -> trio.SocketStream:
+        stream = await self.inner.accept()
+        receive = stream.receive_some
+
+        async def receive_some(max_bytes: int | None = None) -> bytes:
+            data = await receive(max_bytes)
+            self.received.set()
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0.05)
+            return data
+
+        stream.receive_some = receive_some  # type: ignore[method-assign]
+        return stream
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+async def test_a_request_that_comes_while_its_connection_gives_way_is_answered(
+    tmp_path: Path,
+) -> None:
+    stop, received, inner = trio.Event(), trio.Event(), await listen("unix", tmp_path)
+    listener, site = Dawdling(inner, received), Site(inner, stop, stop)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(
+            lambda task_status: serve(
+                every_habit(stop), [listener], stop=stop, limits=KEPT, task_status=task_status
+            )
+        )
+        stream = await site.connect()
+        await stream.send_all(request("GET", "/ok"))
+        await received.wait()
+        stop.set()
+        assert b" 200 " in await stream.receive_some()
+        await stream.aclose()
 
 
 async def test_where_all_are_at_work_a_newcomer_is_closed_at_once(
@@ -209,9 +261,13 @@ async def test_the_door_grants_each_kind_a_share_of_its_own(tmp_path: Path) -> N
     guests = Share(name="guests", connections=2, per_peer=1, seconds=0.3, oldest_goes=True)
     family = Share(name="family", connections=4, per_peer=4)
     async with running_app(
-        lambda stop: ok, "tcp", tmp_path, KEPT, lambda who: family if who == "127.0.0.1" else guests
+        every_habit, "tcp", tmp_path, KEPT, lambda who: family if who == "127.0.0.1" else guests
     ) as site:
-        streams = [await site.connect(f"127.0.0.{last}") for last in (2, 3, 3, 4)]
+        streams = []
+        for last in (2, 3, 3, 4):
+            streams.append(await site.connect(f"127.0.0.{last}"))
+            await streams[-1].send_all(request("GET", "/deaf"))
+            await trio.testing.wait_all_tasks_blocked(0.005)
         # 2 went for 4, and the first of 3 for its second
         assert [await ended(stream, 0.05) for stream in streams] == [True, True, False, False]
         assert b" 200 " in await site.get()
