@@ -15,6 +15,7 @@ import trio
 from laned.http.asgi import (
     BodyTimeout,
     BodyTooLarge,
+    Disconnected,
     Receive,
     Scope,
     Send,
@@ -201,7 +202,10 @@ class Callback:
             await self._runner.handle(event)
 
     async def _ask(self, request: InputRequest, receive: Receive) -> InputResponse:
-        """Hold the terminal's question until somebody answers it or the terminal hangs up."""
+        """Hold the terminal's question until somebody answers it.
+
+        Raises Disconnected where the terminal hung up first: nobody is left to be told anything.
+        """
         if request.command != InputCommand.GET_CONFIRMATION:
             refusal = Response(
                 result=Result.FAILURE,
@@ -216,8 +220,12 @@ class Callback:
             prompt = state.closed
             return bool(prompt.answer) if prompt is not None and prompt.key == key else None
 
+        gone = False
+
         async def hung_up() -> None:
+            nonlocal gone
             await disconnected(receive)
+            gone = True
             with suppress(LaneStopped):
                 await self._runner.handle(ev.InputWithdrawn(key))
             nursery.cancel_scope.cancel()
@@ -235,6 +243,8 @@ class Callback:
             # waiting begins before the lane knows the question: no answer can come too early
             confirmed = await self._runner.until(closed)
             nursery.cancel_scope.cancel()
+        if gone:
+            raise Disconnected
         if confirmed is None:
             raise LaneStopped
         return _input_response(request, _DONE, confirmed)
