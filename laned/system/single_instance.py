@@ -6,8 +6,9 @@ units' sandboxes, and goes with the process, however that ends. Source: unix(7).
 
 import errno
 import hashlib
+import ipaddress
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
@@ -21,14 +22,14 @@ class Claimed(Exception):  # noqa: N818 - read as a sentence
 
 
 @contextmanager
-def claims(terminal: TerminalConfig) -> Iterator[None]:
+def claims(terminal: TerminalConfig, addresses: Sequence[str] = ()) -> Iterator[None]:
     """Hold the terminal's address, and its POIID with our SaleID, or raise Claimed.
 
-    An address that is learnt is not held: whoever answers there must have the right serial number.
+    `addresses` are what a name stands for: two names of one terminal are one terminal. An address
+    that is learnt is not held: whoever answers there must have the right serial number.
     """
     with ExitStack() as held:
-        address = _address(terminal)
-        if address is not None:
+        for address in _addresses(terminal, addresses):
             held.enter_context(_claim("terminal", address, f"terminal {terminal.address}"))
         identity = f"{terminal.poi_id} {terminal.sale_id}"
         text = f"POIID {terminal.poi_id!r} with SaleID {terminal.sale_id!r}"
@@ -36,9 +37,20 @@ def claims(terminal: TerminalConfig) -> Iterator[None]:
         yield
 
 
-def _address(terminal: TerminalConfig) -> str | None:
+def _addresses(terminal: TerminalConfig, more: Sequence[str]) -> list[str]:
+    """What is written in the file and `more`, each in one spelling and once."""
     found = terminal.host_port
-    return None if found is None else f"{found[0].lower()} {found[1]}"
+    if found is None:
+        return []
+    spelt = dict.fromkeys(_spelt(host) for host in (found[0], *more))
+    return [f"{host} {found[1]}" for host in spelt]
+
+
+def _spelt(host: str) -> str:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host.lower().removesuffix(".")
 
 
 def _claim(kind: str, value: str, text: str) -> socket.socket:

@@ -25,6 +25,8 @@ from laned.http.asgi import (
     read_body,
     respond,
 )
+from laned.http.serve import Peer
+from laned.http.slots import Share
 from laned.lane import events as ev
 from laned.lane.addresses import unproven
 from laned.lane.state import LaneState
@@ -56,6 +58,7 @@ from laned.nexo.messages import (
 from laned.nexo.xml import MAX_BYTES, shown
 from laned.runner import LaneStopped, Runner
 from laned.terminal.allowlist import Peers
+from laned.terminal.names import Names
 
 log = logging.getLogger("laned.callback")
 
@@ -82,13 +85,17 @@ class _Refused(Exception):  # noqa: N818
 class Callback:
     """The terminal's side of the lane, as an ASGI app."""
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, names: Names | None = None) -> None:
         self._runner = runner
-        self._peers = Peers()
+        self._peers = Peers(names or Names())
         self._strangers: deque[float] = deque(maxlen=STRANGERS)
         self._keys = itertools.count(1)
         self._log = ThrottledLog(log)
         self.app = guarded(self._app)
+
+    def door(self, who: str | Peer) -> Share:
+        """Decide what the peer at this address may hold of the listener's connections."""
+        return self._peers.share(str(who), self._runner.state)
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: tuple[tuple[bytes, bytes], ...] = ()
@@ -127,7 +134,7 @@ class Callback:
         if scope["method"] != "POST":
             raise _Refused(405, f"{scope['method']} is not POST")
         peer = (scope.get("client") or ("",))[0]
-        if not await self._peers.admits(peer, self._runner.state):
+        if not self._peers.admits(peer, self._runner.state):  # it may have changed meanwhile
             return self._announcement(body, peer), peer, False
         message = decode(body)
         ours = self._runner.state.config.terminal.poi_id
