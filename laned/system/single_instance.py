@@ -50,7 +50,7 @@ def _spelt(host: str) -> str:
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
-        return host.lower().removesuffix(".")
+        return host.lower()
 
 
 def _claim(kind: str, value: str, text: str) -> socket.socket:

@@ -65,3 +65,23 @@ def test_the_longest_address_and_names() -> None:
             pass
         with claims(terminal(address.replace(".b:", ".c:"), "CLAIM-1")):
             pass
+
+
+@pytest.mark.parametrize(
+    ("address", "addresses"),
+    [
+        ("127.0.0.1:11000", []),
+        ("localhost:11000", ["127.0.0.1", "::1"]),
+        ("LOCALHOST:11000", []),
+        ("[::1]:11000", []),
+        ("[0:0:0:0:0:0:0:1]:11000", ["::1"]),
+        ("other-name.invalid:11000", ["127.0.0.1"]),
+    ],
+)
+def test_two_names_of_one_terminal_are_one_terminal(address: str, addresses: list[str]) -> None:
+    other = terminal(address, "CLAIM-2")
+    held = claims(terminal("localhost:11000"), ["127.0.0.1", "::1"])
+    with held, pytest.raises(Claimed), claims(other, addresses):
+        pass
+    with claims(other, addresses), claims(terminal("localhost:11001"), ["127.0.0.1"]):
+        pass
