@@ -144,7 +144,9 @@ def test_strangers_do_not_delay_the_terminal() -> None:
             if index % 20 == 19:
                 began = time.monotonic()
                 with post(lane, display(lane, f"Text {index}")) as terminal:
-                    assert whole(terminal).startswith(b"HTTP/1.1 204 ")
+                    answer = whole(terminal)
+                assert answer.startswith(b"HTTP/1.1 204 ")
+                assert b"\r\nconnection: close\r\n" in answer.lower(), "nothing is kept"
                 slowest = max(slowest, time.monotonic() - began)
                 assert lane.lane()["display"]["lines"] == [f"Text {index}"]
         assert slowest < AT_ONCE, f"{slowest * 1000:.0f} ms"
