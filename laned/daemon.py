@@ -350,10 +350,11 @@ async def run(path: Path, environ: MutableMapping[str, str]) -> None:
     """
     config = load(path, environ)
     log_for_daemon(config.lane.name, environ)
-    names = Names()
-    found = config.terminal.host_port
-    addresses = await names.for_login(found[0]) if found is not None else ()
-    with closing(open_journal(config)) as journal, claims(config.terminal, addresses):
+    with closing(open_journal(config)) as journal, claims(config.terminal) as hold:
+        names = Names(on_first=hold)
+        place = config.terminal.host_port
+        if place is not None:
+            await names.for_login(place[0])  # so that a second lane ends before it begins
         async with trio.open_nursery() as nursery:
             stop = trio.Event()
             runners: list[Runner] = []

@@ -8,7 +8,7 @@ import errno
 import hashlib
 import ipaddress
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
@@ -21,29 +21,36 @@ class Claimed(Exception):  # noqa: N818 - read as a sentence
     """Another laned on this machine has it; the text says what."""
 
 
+Found = Callable[[str, Sequence[str]], None]
+"""Told what a name was found to stand for: Claimed if another laned has it."""
+
+
 @contextmanager
-def claims(terminal: TerminalConfig, addresses: Sequence[str] = ()) -> Iterator[None]:
+def claims(terminal: TerminalConfig) -> Iterator[Found]:
     """Hold the terminal's address, and its POIID with our SaleID, or raise Claimed.
 
-    `addresses` are what a name stands for: two names of one terminal are one terminal. An address
-    that is learnt is not held: whoever answers there must have the right serial number.
+    Yields what holds the addresses of its name too, as soon as they are known: two names of one
+    terminal are one terminal. An address that is learnt is not held: whoever answers there must
+    have the right serial number.
     """
-    with ExitStack() as held:
-        for address in _addresses(terminal, addresses):
-            held.enter_context(_claim("terminal", address, f"terminal {terminal.address}"))
+    place = terminal.host_port
+    with ExitStack() as stack:
+        held: set[str] = set()
+
+        def hold(host: str, addresses: Sequence[str]) -> None:
+            if place is None or _spelt(host) != _spelt(place[0]):
+                return
+            for address in {_spelt(one) for one in (host, *addresses)} - held:
+                text = f"terminal {terminal.address}"
+                stack.enter_context(_claim("terminal", f"{address} {place[1]}", text))
+                held.add(address)
+
+        if place is not None:
+            hold(place[0], ())
         identity = f"{terminal.poi_id} {terminal.sale_id}"
         text = f"POIID {terminal.poi_id!r} with SaleID {terminal.sale_id!r}"
-        held.enter_context(_claim("identity", identity, text))
-        yield
-
-
-def _addresses(terminal: TerminalConfig, more: Sequence[str]) -> list[str]:
-    """What is written in the file and `more`, each in one spelling and once."""
-    found = terminal.host_port
-    if found is None:
-        return []
-    spelt = dict.fromkeys(_spelt(host) for host in (found[0], *more))
-    return [f"{host} {found[1]}" for host in spelt]
+        stack.enter_context(_claim("identity", identity, text))
+        yield hold
 
 
 def _spelt(host: str) -> str:

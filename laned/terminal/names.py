@@ -30,10 +30,18 @@ LookUp = Callable[[str], Awaitable[Sequence[str]]]
 
 
 class Names:
-    """What names mean, as far as it is known. Addresses mean themselves."""
+    """What names mean, as far as it is known. Addresses mean themselves.
 
-    def __init__(self, look_up: LookUp | None = None) -> None:
+    `on_first` is told what a name means, once; what it raises goes to whoever had it looked up.
+    """
+
+    def __init__(
+        self,
+        look_up: LookUp | None = None,
+        on_first: Callable[[str, Sequence[str]], None] = lambda host, addresses: None,
+    ) -> None:
         self._look_up = look_up or _SystemLookUp()
+        self._on_first = on_first
         self._found: dict[str, tuple[str, ...]] = {}
         self._connected: dict[str, str] = {}
 
@@ -72,9 +80,11 @@ class Names:
                 return
             # A terminal has an IPv4 address; a network without IPv6 costs a connect time-out.
             usable = filter(_is_address, dict.fromkeys(found))
-            in_order = sorted(usable, key=lambda address: ":" in address)
+            in_order = sorted(usable, key=lambda address: ":" in address)[:MAX_ADDRESSES]
+            if in_order and host not in self._found:
+                self._on_first(host, in_order)
             if in_order:
-                self._found[host] = tuple(in_order[:MAX_ADDRESSES])
+                self._found[host] = tuple(in_order)
 
 
 class _SystemLookUp:

@@ -97,6 +97,20 @@ async def test_the_systems_look_up() -> None:
     assert "127.0.0.1" in await Names().for_login("localhost")
 
 
+async def test_what_a_name_is_first_found_to_mean_is_told_once(autojump_clock: MockClock) -> None:
+    told: list[tuple[str, list[str]]] = []
+    server = NameServer("192.0.2.1")
+    names = Names(server, lambda host, addresses: told.append((host, list(addresses))))
+    server.mood = "fails"
+    await names.refresh(NAME)
+    assert told == []
+    server.mood = "knows"
+    await names.refresh(NAME)
+    server.addresses = ("192.0.2.2",)
+    await names.refresh(NAME)
+    assert told == [(NAME, ["192.0.2.1"])]
+
+
 # -- A lane ---------------------------------------------------------------------------------------
 
 
