@@ -65,8 +65,9 @@ log = logging.getLogger("laned.callback")
 MAX_TEXTS: Final = 16  # lines of one DisplayRequest; far more than any display has
 MAX_TEXT: Final = 256  # characters of one of them
 MAX_DETAILS: Final = 1024  # characters that a notification may say beside its name
-STRANGERS: Final = 6  # messages of peers that are not allowed, looked into within
+STRANGERS: Final = 6  # messages of one peer that is not allowed, looked into within
 STRANGERS_WITHIN: Final = 60.0  # seconds
+MAX_STRANGERS: Final = 64  # peers of which that is remembered
 BODY_WITHIN: Final = 5.0  # seconds for a whole message to arrive
 _DONE: Final = Response(result=Result.SUCCESS)
 
@@ -88,7 +89,7 @@ class Callback:
     def __init__(self, runner: Runner, names: Names | None = None) -> None:
         self._runner = runner
         self._peers = Peers(names or Names())
-        self._strangers: deque[float] = deque(maxlen=STRANGERS)
+        self._strangers: dict[str, deque[float]] = {}  # when each was heard, the newest peer last
         self._keys = itertools.count(1)
         self._log = ThrottledLog(log)
         self.app = guarded(self._app)
@@ -147,7 +148,7 @@ class Callback:
     def _announcement(self, body: bytes, peer: str) -> Message:
         """A stranger's message, if a terminal announces with it that it is there."""
         ours = self._runner.state.config.terminal.poi_id
-        if self._may_announce():
+        if self._may_announce(peer):
             with suppress(NexoError):
                 message = decode(body)
                 request = message.body
@@ -156,12 +157,16 @@ class Callback:
                         return message
         raise _Refused(403, "not the terminal, and not in listener.allow")
 
-    def _may_announce(self) -> bool:
-        """Whether one more stranger's message may be looked into."""
+    def _may_announce(self, peer: str) -> bool:
+        """Whether one more message of this stranger may be looked into; no other's counts."""
         now = trio.current_time()
-        if len(self._strangers) == STRANGERS and now - self._strangers[0] < STRANGERS_WITHIN:
+        heard = self._strangers.pop(peer, deque(maxlen=STRANGERS))
+        self._strangers[peer] = heard
+        if len(self._strangers) > MAX_STRANGERS:
+            del self._strangers[next(iter(self._strangers))]
+        if len(heard) == STRANGERS and now - heard[0] < STRANGERS_WITHIN:
             return False
-        self._strangers.append(now)
+        heard.append(now)
         return True
 
     async def _answer(
