@@ -24,7 +24,7 @@ from laned.hardware.buttons import Buttons
 from laned.hardware.display import Display
 from laned.http.asgi import ASGIApp
 from laned.http.listen import Listener, from_fd, listen_tcp, listen_unix
-from laned.http.serve import Limits, serve
+from laned.http.serve import Door, Limits, serve
 from laned.journal.store import (
     AnyJournal,
     BrokenJournal,
@@ -49,6 +49,8 @@ from laned.system.watchdog import report
 from laned.terminal import probe as liveness
 from laned.terminal.callback import Callback
 from laned.terminal.client import TerminalClient
+from laned.terminal.names import Names
+from laned.terminal.names import watch as watch_names
 from laned.terminal.probe import Probe
 from laned.till.api import TillAPI
 from laned.views.screen import farewell, screen
@@ -58,8 +60,14 @@ log = logging.getLogger("laned.daemon")
 PRUNE_EVERY: Final = 24 * 3600.0  # seconds
 STOP_WITHIN: Final = 8.0  # seconds for the orderly stop; systemd and the contract allow 10
 FIRST_SERVICE_ID_BELOW: Final = 4_000_000_000
-TERMINAL_LIMITS: Final = Limits(max_connections=32)
-TILL_LIMITS: Final = Limits(max_connections=64)
+# The listener's connections: `laned.terminal.allowlist`. Whoever posts connects anew each time: a
+# connection that is kept and closed in the wrong moment costs a display text.
+TERMINAL_LIMITS: Final = Limits(keep_alive_timeout=0.0)
+# A till asks every few seconds, and may not know what a connection that was closed has cost it. One
+# user's connections can be full of waits without keeping another user out.
+TILL_LIMITS: Final = Limits(
+    max_connections=256, max_per_peer=128, keep_alive_timeout=300.0, keep_alive_grace=10.0
+)
 
 
 class StartError(Exception):
@@ -67,10 +75,11 @@ class StartError(Exception):
 
 
 class Lane(Struct, frozen=True):
-    """A running lane: its runner, its two apps, and its hardware."""
+    """A running lane: its runner, its two apps, whom the first lets in, and its hardware."""
 
     runner: Runner
     callback: ASGIApp
+    door: Door
     till: ASGIApp
     display: Display
     buttons: Buttons
@@ -117,6 +126,7 @@ async def assemble(
     *,
     journal_offload: Offload,
     display_offload: Offload,
+    names: Names | None = None,
     probe: Probe | None = None,
     idle_before: float = IDLE_BEFORE,
     moment: Callable[[], ev.Moment] = real_moment,
@@ -171,6 +181,8 @@ async def assemble(
         await nursery.start(runner.run)
         nursery.start_soon(hardware)
         nursery.start_soon(_prune, config, journal, journal_offload)
+        names = names or Names()
+        nursery.start_soon(watch_names, runner, names)
         if probe is not None:
             nursery.start_soon(liveness.watch, runner, probe)
         till = TillAPI(
@@ -183,9 +195,10 @@ async def assemble(
             nursery=nursery,
             stop=ended,
         )
-        posts = metrics.counting("terminal", Callback(runner).app)
+        callback = Callback(runner, names)
+        posts = metrics.counting("terminal", callback.app)
         asks = metrics.counting("till", till.app)
-        task_status.started(Lane(runner, posts, asks, display, buttons, ended))
+        task_status.started(Lane(runner, posts, callback.door, asks, display, buttons, ended))
         await runner.stopped.wait()
         ended.set()
         nursery.cancel_scope.cancel()
@@ -213,6 +226,7 @@ async def serve_lane(
     *,
     stop: trio.Event,
     passed: Sequence[int] = (),
+    names: Names | None = None,
     on_listening: Callable[[Sequence[Listener]], None] = lambda callbacks: None,
     on_ready: Callable[[Lane], None] = lambda lane: None,
     idle_before: float = IDLE_BEFORE,
@@ -227,7 +241,8 @@ async def serve_lane(
     """
     callbacks, tills = await _listeners(config, passed)
     on_listening(callbacks)
-    client = TerminalClient(config.terminal.connect_timeout)
+    names = names or Names()
+    client = TerminalClient(config.terminal.connect_timeout, names=names)
     async with trio.open_nursery() as nursery:
         lane: Lane = await nursery.start(
             partial(
@@ -237,17 +252,20 @@ async def serve_lane(
                 client,
                 journal_offload=WorkerThread(),
                 display_offload=WorkerThread(),
-                probe=liveness.tcp_probe(config.terminal.connect_timeout),
+                names=names,
+                probe=liveness.tcp_probe(config.terminal.connect_timeout, names),
                 idle_before=idle_before,
                 moment=moment,
                 on_frame=on_frame,
             )
         )
-        for app, listeners, limits in (
-            (lane.callback, callbacks, TERMINAL_LIMITS),
-            (lane.till, tills, TILL_LIMITS),
+        for app, listeners, limits, door in (
+            (lane.callback, callbacks, TERMINAL_LIMITS, lane.door),
+            (lane.till, tills, TILL_LIMITS, None),
         ):
-            await nursery.start(partial(serve, app, listeners, stop=lane.ended, limits=limits))
+            await nursery.start(
+                partial(serve, app, listeners, stop=lane.ended, limits=limits, door=door)
+            )
         on_ready(lane)
         await stop.wait()
         log.info("stopping")
@@ -332,7 +350,11 @@ async def run(path: Path, environ: MutableMapping[str, str]) -> None:
     """
     config = load(path, environ)
     log_for_daemon(config.lane.name, environ)
-    with closing(open_journal(config)) as journal, claims(config.terminal):
+    with closing(open_journal(config)) as journal, claims(config.terminal) as hold:
+        names = Names(on_first=hold)
+        place = config.terminal.host_port
+        if place is not None:
+            await names.for_login(place[0])  # so that a second lane ends before it begins
         async with trio.open_nursery() as nursery:
             stop = trio.Event()
             runners: list[Runner] = []
@@ -352,5 +374,5 @@ async def run(path: Path, environ: MutableMapping[str, str]) -> None:
                 nursery.start_soon(report, lane.runner, environ)
 
             passed = passed_sockets(environ)
-            await serve_lane(config, journal, stop=stop, passed=passed, on_ready=ready)
+            await serve_lane(config, journal, stop=stop, passed=passed, names=names, on_ready=ready)
             nursery.cancel_scope.cancel()

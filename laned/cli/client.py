@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 CONNECT_WITHIN: Final = 5.0  # seconds
+OK: Final = 200
 QUIET_LIMIT: Final = 40.0  # seconds; the daemon writes a comment line every 15 s at the latest
 
 
@@ -90,12 +91,16 @@ class Till:
     def events(self) -> Iterator[Event | None]:
         """The lane's events, `lane` first, until the daemon ends: ConnectionLost, Unreachable.
 
+        Unreachable also where the daemon gives no stream: too many are open.
+
         None for each comment line: one comes at least every 15 s, so that nobody waits unawares.
         """
         connection = self._connect(QUIET_LIMIT)
         try:
             connection.request("GET", "/v1/events")
             response = connection.getresponse()
+            if response.status != OK:
+                raise Unreachable(json.loads(response.read())["detail"])
             name, data = "", list[str]()
             while line := response.readline():
                 field, _, value = line.decode().rstrip("\n").partition(": ")

@@ -12,8 +12,12 @@ from pathlib import Path
 
 import trio
 
-BACKLOG = 64
-"""Connections that the kernel keeps waiting for `accept`, per listener."""
+BACKLOG = 512
+"""Connections that the kernel keeps waiting for `accept`, per listener.
+
+More than come at once while something else is being done: where it is full, a unix socket refuses
+whoever connects with a time-out (EAGAIN).
+"""
 
 Listener = trio.abc.Listener[trio.SocketStream]
 

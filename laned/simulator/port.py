@@ -15,8 +15,9 @@ from laned.simulator.app import simulator_app
 from laned.simulator.device import Link
 from laned.simulator.terminal import Terminal
 
-LIMITS = Limits(graceful_timeout=0.0)
-"""Without power or network, open connections break at once."""
+LIMITS = Limits(max_connections=512, max_per_peer=512, graceful_timeout=0.0)
+"""Without power or network, open connections break at once. There is room for those that a lane has
+given up while the terminal was silent: for a minute they look half-closed."""
 
 
 async def serve_terminal(terminal: Terminal, listeners: Sequence[Listener]) -> None:

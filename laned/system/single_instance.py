@@ -6,8 +6,9 @@ units' sandboxes, and goes with the process, however that ends. Source: unix(7).
 
 import errno
 import hashlib
+import ipaddress
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
@@ -20,25 +21,43 @@ class Claimed(Exception):  # noqa: N818 - read as a sentence
     """Another laned on this machine has it; the text says what."""
 
 
+Found = Callable[[str, Sequence[str]], None]
+"""Told what a name was found to stand for: Claimed if another laned has it."""
+
+
 @contextmanager
-def claims(terminal: TerminalConfig) -> Iterator[None]:
+def claims(terminal: TerminalConfig) -> Iterator[Found]:
     """Hold the terminal's address, and its POIID with our SaleID, or raise Claimed.
 
-    An address that is learnt is not held: whoever answers there must have the right serial number.
+    Yields what holds the addresses of its name too, as soon as they are known: two names of one
+    terminal are one terminal. An address that is learnt is not held: whoever answers there must
+    have the right serial number.
     """
-    with ExitStack() as held:
-        address = _address(terminal)
-        if address is not None:
-            held.enter_context(_claim("terminal", address, f"terminal {terminal.address}"))
+    place = terminal.host_port
+    with ExitStack() as stack:
+        held: set[str] = set()
+
+        def hold(host: str, addresses: Sequence[str]) -> None:
+            if place is None or _spelt(host) != _spelt(place[0]):
+                return
+            for address in {_spelt(one) for one in (host, *addresses)} - held:
+                text = f"terminal {terminal.address}"
+                stack.enter_context(_claim("terminal", f"{address} {place[1]}", text))
+                held.add(address)
+
+        if place is not None:
+            hold(place[0], ())
         identity = f"{terminal.poi_id} {terminal.sale_id}"
         text = f"POIID {terminal.poi_id!r} with SaleID {terminal.sale_id!r}"
-        held.enter_context(_claim("identity", identity, text))
-        yield
+        stack.enter_context(_claim("identity", identity, text))
+        yield hold
 
 
-def _address(terminal: TerminalConfig) -> str | None:
-    found = terminal.host_port
-    return None if found is None else f"{found[0].lower()} {found[1]}"
+def _spelt(host: str) -> str:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host.lower()
 
 
 def _claim(kind: str, value: str, text: str) -> socket.socket:

@@ -3,62 +3,62 @@
 While a Login is out, the present address is where it went: a terminal posts as soon as it has it.
 So it is with the question that a new journal begins with.
 While a payment is unfinished, it is where that was asked.
+
+Connections are let in by the same rule, each kind with a share that nobody else can take. Of others
+only a few at a time, and not for long: an address is announced in one small message.
 """
 
 import ipaddress
 from collections.abc import Iterable
 from typing import Final
 
-import trio
-
 from laned.config.schema import Network, host_port
+from laned.http.slots import Share
 from laned.lane.addresses import heard_at
 from laned.lane.state import LaneState
+from laned.terminal.names import Names
 
-RESOLVED_FOR: Final = 30.0  # seconds for which a name's addresses are believed
+TERMINAL: Final = Share(name="connections for the terminal", connections=32, per_peer=32)
+ALLOWED: Final = Share(name="connections for listener.allow", connections=32, per_peer=8)
+STRANGERS: Final = Share(
+    name="connections for announcements", connections=4, per_peer=1, seconds=2.0, oldest_goes=True
+)
 
 
 class Peers:
-    """Decides by address; a terminal that is configured by name is looked up now and then."""
+    """Decides by address, of a terminal that is configured by name by those that are known."""
 
-    def __init__(self) -> None:
-        self._name = ""
-        self._addresses: tuple[Network, ...] = ()
-        self._look_up_at = 0.0
+    def __init__(self, names: Names) -> None:
+        self._names = names
 
-    async def admits(self, peer: str, state: LaneState) -> bool:
+    def admits(self, peer: str, state: LaneState) -> bool:
         """Whether the peer with this address may be heard."""
+        if state.config.listener.networks:
+            return _within(peer, state.config.listener.networks)
+        return self._is_terminal(peer, state)
+
+    def share(self, peer: str, state: LaneState) -> Share:
+        """What the peer with this address may hold of the listener's connections."""
+        if not self.admits(peer, state):
+            return STRANGERS
+        return TERMINAL if self._is_terminal(peer, state) else ALLOWED
+
+    def _is_terminal(self, peer: str, state: LaneState) -> bool:
         address = heard_at(state)
-        return _within(peer, state.config.listener.networks or await self._of_terminal(address))
-
-    async def _of_terminal(self, address: str) -> tuple[Network, ...]:
-        if not address:
-            return ()
-        host = host_port(address)[0]
-        try:
-            return (ipaddress.ip_network(host),)
-        except ValueError:
-            pass
-        if host != self._name or trio.current_time() >= self._look_up_at:
-            self._name, self._look_up_at = host, trio.current_time() + RESOLVED_FOR
-            self._addresses = await _addresses(host)
-        return self._addresses
-
-
-async def _addresses(name: str) -> tuple[Network, ...]:
-    """The addresses of `name` as networks; none while it has none."""
-    try:
-        found = await trio.socket.getaddrinfo(name, None)
-    except OSError:
-        return ()
-    return tuple(ipaddress.ip_network(entry[4][0]) for entry in found)
+        known = self._names.known(host_port(address)[0]) if address else ()
+        return _plain(peer) in {_plain(place) for place in known} - {None}
 
 
 def _within(peer: str, networks: Iterable[Network]) -> bool:
+    address = _plain(peer)
+    return address is not None and any(address in network for network in networks)
+
+
+def _plain(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Parse an address; an IPv4 address that is written as IPv6 is the IPv4 address."""
     try:
-        address = ipaddress.ip_address(peer)
+        address = ipaddress.ip_address(text)
     except ValueError:
-        return False
+        return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    address = mapped or address
-    return any(address in network for network in networks)
+    return mapped or address

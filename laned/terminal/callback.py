@@ -15,6 +15,7 @@ import trio
 from laned.http.asgi import (
     BodyTimeout,
     BodyTooLarge,
+    Disconnected,
     Receive,
     Scope,
     Send,
@@ -24,6 +25,8 @@ from laned.http.asgi import (
     read_body,
     respond,
 )
+from laned.http.serve import Peer
+from laned.http.slots import Share
 from laned.lane import events as ev
 from laned.lane.addresses import unproven
 from laned.lane.state import LaneState
@@ -55,14 +58,16 @@ from laned.nexo.messages import (
 from laned.nexo.xml import MAX_BYTES, shown
 from laned.runner import LaneStopped, Runner
 from laned.terminal.allowlist import Peers
+from laned.terminal.names import Names
 
 log = logging.getLogger("laned.callback")
 
 MAX_TEXTS: Final = 16  # lines of one DisplayRequest; far more than any display has
 MAX_TEXT: Final = 256  # characters of one of them
 MAX_DETAILS: Final = 1024  # characters that a notification may say beside its name
-STRANGERS: Final = 6  # messages of peers that are not allowed, looked into within
+STRANGERS: Final = 6  # messages of one peer that is not allowed, looked into within
 STRANGERS_WITHIN: Final = 60.0  # seconds
+MAX_STRANGERS: Final = 64  # peers of which that is remembered
 BODY_WITHIN: Final = 5.0  # seconds for a whole message to arrive
 _DONE: Final = Response(result=Result.SUCCESS)
 
@@ -81,13 +86,17 @@ class _Refused(Exception):  # noqa: N818
 class Callback:
     """The terminal's side of the lane, as an ASGI app."""
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, names: Names | None = None) -> None:
         self._runner = runner
-        self._peers = Peers()
-        self._strangers: deque[float] = deque(maxlen=STRANGERS)
+        self._peers = Peers(names or Names())
+        self._strangers: dict[str, deque[float]] = {}  # when each was heard, the newest peer last
         self._keys = itertools.count(1)
         self._log = ThrottledLog(log)
         self.app = guarded(self._app)
+
+    def door(self, who: str | Peer) -> Share:
+        """Decide what the peer at this address may hold of the listener's connections."""
+        return self._peers.share(str(who), self._runner.state)
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: tuple[tuple[bytes, bytes], ...] = ()
@@ -126,7 +135,7 @@ class Callback:
         if scope["method"] != "POST":
             raise _Refused(405, f"{scope['method']} is not POST")
         peer = (scope.get("client") or ("",))[0]
-        if not await self._peers.admits(peer, self._runner.state):
+        if not self._peers.admits(peer, self._runner.state):  # it may have changed meanwhile
             return self._announcement(body, peer), peer, False
         message = decode(body)
         ours = self._runner.state.config.terminal.poi_id
@@ -139,7 +148,7 @@ class Callback:
     def _announcement(self, body: bytes, peer: str) -> Message:
         """A stranger's message, if a terminal announces with it that it is there."""
         ours = self._runner.state.config.terminal.poi_id
-        if self._may_announce():
+        if self._may_announce(peer):
             with suppress(NexoError):
                 message = decode(body)
                 request = message.body
@@ -148,12 +157,16 @@ class Callback:
                         return message
         raise _Refused(403, "not the terminal, and not in listener.allow")
 
-    def _may_announce(self) -> bool:
-        """Whether one more stranger's message may be looked into."""
+    def _may_announce(self, peer: str) -> bool:
+        """Whether one more message of this stranger may be looked into; no other's counts."""
         now = trio.current_time()
-        if len(self._strangers) == STRANGERS and now - self._strangers[0] < STRANGERS_WITHIN:
+        heard = self._strangers.pop(peer, deque(maxlen=STRANGERS))
+        self._strangers[peer] = heard
+        if len(self._strangers) > MAX_STRANGERS:
+            del self._strangers[next(iter(self._strangers))]
+        if len(heard) == STRANGERS and now - heard[0] < STRANGERS_WITHIN:
             return False
-        self._strangers.append(now)
+        heard.append(now)
         return True
 
     async def _answer(
@@ -201,7 +214,10 @@ class Callback:
             await self._runner.handle(event)
 
     async def _ask(self, request: InputRequest, receive: Receive) -> InputResponse:
-        """Hold the terminal's question until somebody answers it or the terminal hangs up."""
+        """Hold the terminal's question until somebody answers it.
+
+        Raises Disconnected where the terminal hung up first: nobody is left to be told anything.
+        """
         if request.command != InputCommand.GET_CONFIRMATION:
             refusal = Response(
                 result=Result.FAILURE,
@@ -216,8 +232,12 @@ class Callback:
             prompt = state.closed
             return bool(prompt.answer) if prompt is not None and prompt.key == key else None
 
+        gone = False
+
         async def hung_up() -> None:
+            nonlocal gone
             await disconnected(receive)
+            gone = True
             with suppress(LaneStopped):
                 await self._runner.handle(ev.InputWithdrawn(key))
             nursery.cancel_scope.cancel()
@@ -235,6 +255,8 @@ class Callback:
             # waiting begins before the lane knows the question: no answer can come too early
             confirmed = await self._runner.until(closed)
             nursery.cancel_scope.cancel()
+        if gone:
+            raise Disconnected
         if confirmed is None:
             raise LaneStopped
         return _input_response(request, _DONE, confirmed)

@@ -12,11 +12,14 @@ from typing import Any, Final
 
 import httpx
 import trio
+from msgspec import Struct
 
+from laned.config.schema import host_port
 from laned.lane.exchanges import Answered, Exchange, Lost, NotSent
 from laned.nexo import NexoError, decode, encode
-from laned.nexo.messages import CONTENT_TYPE, PATH, Message
+from laned.nexo.messages import CONTENT_TYPE, PATH, Category, Message
 from laned.nexo.xml import MAX_BYTES
+from laned.terminal.names import Names
 
 Sent = Callable[[], Awaitable[None]]
 
@@ -36,8 +39,12 @@ class TerminalClient:
     """Speaks to terminals. `connect_timeout` in seconds; `transport` stands in for the network."""
 
     def __init__(
-        self, connect_timeout: float, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        connect_timeout: float,
+        transport: httpx.AsyncBaseTransport | None = None,
+        names: Names | None = None,
     ) -> None:
+        self._names = names or Names()
         self._http = httpx.AsyncClient(
             transport=transport or _transport(),
             trust_env=False,
@@ -60,22 +67,39 @@ class TerminalClient:
         `sent` is awaited when the request's last byte has left. Never raises for anything that the
         network or the terminal does.
         """
+        try:
+            content = encode(message)
+            host, port = host_port(address)
+        except (NexoError, ValueError) as error:  # a value that no check in front has caught
+            return NotSent(f"cannot be written: {error}")
+        find = self._names.for_login if _begins_a_session(message) else self._names.in_session
+        exchange: Exchange = NotSent(f"no address of {host} is known")
+        began = trio.current_time()
+        for place in await find(host):
+            to = _Destination(place, host, port)
+            exchange = await self._exchange(to, content, (began, within), sent)
+            if not isinstance(exchange, NotSent):
+                break
+        return exchange
+
+    async def _exchange(
+        self, to: "_Destination", content: bytes, time: tuple[float, float], sent: Sent
+    ) -> Exchange:
+        """Try one address; `time` is when the first was tried, and the seconds for all of them."""
+        began, within = time
         left = False
 
         async def trace(name: str, info: dict[str, Any]) -> None:
             nonlocal left
             if name == FIRST_BYTE:
                 left = True
+                self._names.connected(to.host, to.address)
             elif name == LAST_BYTE:
                 await sent()
 
         try:
-            content = encode(message)
-        except NexoError as error:  # a value that no check in front of this has caught
-            return NotSent(f"cannot be written: {error}")
-        try:
-            with trio.fail_after(within):
-                return await self._post(address, content, trace)
+            with trio.fail_at(began + within):
+                return await self._post(to, content, trace)
         except trio.TooSlowError:
             reason = f"no answer within {within:g} s"
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
@@ -84,9 +108,8 @@ class TerminalClient:
             return Lost(f"not a nexo answer: {error}", answered=True)
         return Lost(reason) if left else NotSent(reason)
 
-    async def _post(self, address: str, content: bytes, trace: Any) -> Exchange:
-        url = f"http://{address}{PATH}"
-        request = self._http.build_request("POST", url, content=content)
+    async def _post(self, to: "_Destination", content: bytes, trace: Any) -> Exchange:
+        request = self._http.build_request("POST", to.url, content=content, headers=to.headers)
         request.extensions["trace"] = trace
         response = await self._http.send(request, stream=True)
         try:
@@ -99,6 +122,27 @@ class TerminalClient:
         if response.status_code != 200:
             return Lost(f"HTTP status {response.status_code}", answered=True)
         return Answered(decode(body))
+
+
+class _Destination(Struct, frozen=True):
+    """One of the addresses of `host`, which is a name or an address itself."""
+
+    address: str
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        address = f"[{self.address}]" if ":" in self.address else self.address
+        return f"http://{address}:{self.port}{PATH}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.address == self.host else {"Host": f"{self.host}:{self.port}"}
+
+
+def _begins_a_session(message: Message) -> bool:
+    return message.header.category is Category.LOGIN
 
 
 def _transport() -> httpx.AsyncBaseTransport:

@@ -15,6 +15,7 @@ from laned.config.schema import host_port
 from laned.lane import events as ev
 from laned.lane.state import LaneState, Phase
 from laned.runner import Runner
+from laned.terminal.names import Names
 
 PROBE_EVERY: Final = 20.0  # seconds between two connections while all is well
 PROBE_AGAIN: Final = 5.0  # seconds after one that failed
@@ -24,20 +25,23 @@ Probe = Callable[[str], Awaitable[bool]]
 """Whether a connection to an address ("host:port") can be made."""
 
 
-def tcp_probe(connect_timeout: float) -> Probe:
+def tcp_probe(connect_timeout: float, names: Names | None = None) -> Probe:
     """A probe that connects within so many seconds."""
-    return partial(_connects, within=min(connect_timeout, LONGEST_PROBE))
+    within = min(connect_timeout, LONGEST_PROBE)
+    return partial(_connects, within=within, names=names or Names())
 
 
-async def _connects(address: str, within: float) -> bool:
+async def _connects(address: str, within: float, names: Names) -> bool:
     host, port = host_port(address)
-    try:
-        with trio.fail_after(within):
-            stream = await trio.open_tcp_stream(host, port)
-    except (OSError, trio.TooSlowError):
-        return False
-    await trio.aclose_forcefully(stream)
-    return True
+    for place in await names.in_session(host):
+        try:
+            with trio.fail_after(within):
+                stream = await trio.open_tcp_stream(place, port)
+        except (OSError, trio.TooSlowError):
+            continue
+        await trio.aclose_forcefully(stream)
+        return True
+    return False
 
 
 async def watch(runner: Runner, probe: Probe) -> None:

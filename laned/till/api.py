@@ -10,6 +10,7 @@ import trio
 from laned.http.asgi import (
     BodyTimeout,
     BodyTooLarge,
+    Disconnected,
     Receive,
     Scope,
     Send,
@@ -33,6 +34,7 @@ from laned.till.openapi import document
 from laned.till.problems import ProblemError
 from laned.till.requests import Answer, Request, answer, number, request
 from laned.till.routes import ROUTES, Route
+from laned.till.streams import Streams
 from laned.views import lane as views
 
 BODY_WITHIN: Final = 10.0  # seconds for a whole request to arrive
@@ -106,6 +108,7 @@ class TillAPI:
         self._metrics = metrics
         self._nursery = nursery
         self._stop = stop
+        self._streams = Streams()
         self._openapi = answer(200, document(ROUTES))
         self._handlers: dict[str, Callable[[Request], Awaitable[Answer]]] = {
             "lane": self._lane,
@@ -134,7 +137,8 @@ class TillAPI:
         try:
             route, asked = await self._take_in(scope, receive)
             if route.name == "events":
-                await self._events(asked, receive, send)
+                with self._streams.one_more(asked.peer):
+                    await self._events(asked, receive, send)
                 return
             reply = await self._waiting_for(self._handlers[route.name](asked), receive)
         except ProblemError as problem:
@@ -170,7 +174,7 @@ class TillAPI:
         )
 
     async def _waiting_for(self, work: Awaitable[Answer], receive: Receive) -> Answer:
-        """Do the work; a till that goes away meanwhile changes nothing, and is not waited for."""
+        """Do the work; a till that goes away meanwhile changes nothing: Disconnected."""
         found: list[Answer] = []
         problem: list[Exception] = []
 
@@ -187,7 +191,9 @@ class TillAPI:
             nursery.cancel_scope.cancel()
         if problem:
             raise problem[0]
-        return found[0] if found else answer(200, None)  # nobody is there to read it
+        if not found:
+            raise Disconnected
+        return found[0]
 
     # -- The lane
 

@@ -1,6 +1,7 @@
 """What a till may write: the request bodies, and what is made of them."""
 
 import re
+from codecs import BOM_UTF8
 from decimal import Decimal
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -104,8 +105,12 @@ class PressBody(RequestBody, frozen=True, kw_only=True):
 def read(content: bytes, kind: type[B]) -> B:
     """The request body, checked: ProblemError `bad_request` or `invalid` (names the field).
 
-    An empty content is an empty object: a POST without a body is what curl sends by default.
+    An empty content is an empty object where nothing must be in it: a POST without a body is what
+    curl sends by default. A byte order mark, which Windows' editors put there, is not looked at.
     """
+    content = content.removeprefix(BOM_UTF8)
+    if not content and any(field.required for field in msgspec.structs.fields(kind)):
+        raise ProblemError("bad_request", "there is no body, and one in JSON is needed")
     content = content or b"{}"
     try:
         return msgspec.json.decode(content, type=kind)

@@ -21,6 +21,7 @@ Code = Literal[
     "not_unknown",
     "prompt_closed",
     "terminal_refused",
+    "too_many_streams",
     "too_large",
     "invalid",
     "internal",

@@ -93,6 +93,7 @@ ROUTES: Final = (
         summary="Server-sent events: `lane` first, then what was missed after `Last-Event-ID`,"
         " then live.",
         answers={200: str},
+        codes=("too_many_streams",),
         media="text/event-stream",
     ),
     Route(

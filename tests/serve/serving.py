@@ -9,6 +9,7 @@ import trio
 from msgspec import json
 
 from laned.http.asgi import (
+    HEARTBEAT_SECONDS,
     ASGIApp,
     BodyTimeout,
     BodyTooLarge,
@@ -20,11 +21,13 @@ from laned.http.asgi import (
     stream_events,
 )
 from laned.http.listen import Listener, UnixListener, listen_tcp, listen_unix
-from laned.http.serve import PEER, Limits, serve
+from laned.http.serve import PEER, Door, Limits, serve
 
 LIMITS = Limits(
     max_connections=64,
+    head_timeout=0.5,
     keep_alive_timeout=0.5,
+    keep_alive_grace=0.0,
     write_timeout=0.2,
     linger_timeout=0.2,
     graceful_timeout=0.3,
@@ -45,9 +48,10 @@ class Site:
         self.stop = stop
         self.done = done
 
-    async def connect(self) -> trio.SocketStream:
+    async def connect(self, source: str | None = None) -> trio.SocketStream:
+        """Connect, on TCP perhaps from another loopback address: as another peer."""
         if isinstance(self.address, tuple):
-            return await trio.open_tcp_stream(*self.address[:2])
+            return await trio.open_tcp_stream(*self.address[:2], local_address=source)
         sock = trio.socket.socket(trio.socket.AF_UNIX)
         try:
             await sock.connect(self.address)
@@ -93,7 +97,11 @@ async def listen(kind: str, folder: Path) -> Listener:
 
 @asynccontextmanager
 async def running(
-    make_app: Callable[[trio.Event], ASGIApp], kind: str, folder: Path, limits: Limits = LIMITS
+    make_app: Callable[[trio.Event], ASGIApp],
+    kind: str,
+    folder: Path,
+    limits: Limits = LIMITS,
+    door: Door | None = None,
 ) -> AsyncGenerator[Site]:
     """Serve; at the end stop, which must take no longer than the limits say."""
     site = Site(await listen(kind, folder), trio.Event(), trio.Event())
@@ -103,6 +111,7 @@ async def running(
             make_app(site.stop),
             [site.listener],
             limits=limits,
+            door=door,
             stop=site.stop,
             task_status=task_status,
         )
@@ -182,13 +191,13 @@ async def whoami(scope: Scope, receive: Receive, send: Send) -> None:
     await respond(send, 200, body, "application/json")
 
 
-def events(stop: trio.Event) -> ASGIApp:
+def events(stop: trio.Event, heartbeat: float = HEARTBEAT_SECONDS) -> ASGIApp:
     async def source() -> AsyncIterator[bytes]:
         yield b"event: lane\ndata: {}\n\n"
         await trio.sleep_forever()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await stream_events(receive, send, source(), stop=stop)
+        await stream_events(receive, send, source(), stop=stop, heartbeat=heartbeat)
 
     return app
 

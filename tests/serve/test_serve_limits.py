@@ -2,8 +2,6 @@
 
 import errno
 import logging
-import socket
-import struct
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,7 +22,7 @@ from serving import (
 from serving import running as running_app
 
 from laned.http import serve as serve_module
-from laned.http.asgi import DRAIN_BYTES, Receive, Scope, Send, disconnected, respond
+from laned.http.asgi import DRAIN_BYTES, Receive, Scope, Send, respond
 from laned.http.listen import Listener
 from laned.http.serve import serve
 
@@ -52,10 +50,13 @@ async def drip(stream: trio.SocketStream, raw: bytes) -> float:
     return trio.current_time() - started
 
 
-async def test_a_head_must_be_complete_within_the_keep_alive_timeout(tmp_path: Path) -> None:
+async def test_a_head_must_be_complete_within_its_timeout(tmp_path: Path) -> None:
     async with habits("tcp", tmp_path) as site:
         assert 0.4 < await drip(await site.connect(), b"GET / HTTP/1.1\r\n" + b"X" * 100) < 1.0
         assert 0.4 < await drip(await site.connect(), b"") < 1.0
+    patient = replace(LIMITS, keep_alive_timeout=30.0)
+    async with habits("tcp", tmp_path, patient) as site:  # also where silence is borne for long
+        assert 0.4 < await drip(await site.connect(), b"GET / HTTP/1.1\r\n" + b"X" * 100) < 1.0
 
 
 async def test_an_idle_connection_is_closed_after_its_answer(tmp_path: Path) -> None:
@@ -110,11 +111,6 @@ async def test_a_peer_that_leaves_without_a_request_is_forgotten_at_once(tmp_pat
         await fds_fall_to(before, within=0.5)
 
 
-async def test_a_peer_that_half_closes_gets_its_answer(tmp_path: Path) -> None:
-    async with habits("tcp", tmp_path) as site:
-        assert b"slowly" in await site.say(request("GET", "/slow"), finish=True)
-
-
 async def test_pipelined_requests_are_answered_in_turn(tmp_path: Path) -> None:
     async with habits("tcp", tmp_path) as site:
         first = request("GET", "/slow", connection="keep-alive")
@@ -161,42 +157,6 @@ async def test_a_peer_that_does_not_close_after_its_answer_is_closed(tmp_path: P
             await fds_fall_to(before + 1, within=1)
 
 
-async def test_a_reset_is_a_disconnect_to_the_app(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    told = trio.Event()
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await disconnected(receive)
-        await trio.lowlevel.checkpoint()
-        told.set()
-
-    async with running_app(lambda stop: app, "tcp", tmp_path) as site:
-        stream = await site.connect()
-        await stream.send_all(request("GET", "/"))
-        await trio.testing.wait_all_tasks_blocked(0.01)
-        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        await stream.aclose()
-        with trio.fail_after(1):
-            await told.wait()
-    assert not caplog.records
-
-
-async def test_connections_beyond_the_limit_wait(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    limits = replace(LIMITS, max_connections=2)
-    async with habits("tcp", tmp_path, limits) as site:
-        silent = [await site.connect() for _ in range(2)]
-        await trio.testing.wait_all_tasks_blocked(0.01)
-        started = trio.current_time()
-        assert b" 200 " in await site.get()
-        assert trio.current_time() - started > 0.3
-        for stream in silent:
-            await stream.aclose()
-    assert "all 2 connections taken" in caplog.text
-
-
 async def test_a_full_listener_leaves_the_others_alone(tmp_path: Path) -> None:
     limits = replace(LONG, max_connections=1)
     tcp, unix = await listen("tcp", tmp_path), await listen("unix", tmp_path)
@@ -206,10 +166,12 @@ async def test_a_full_listener_leaves_the_others_alone(tmp_path: Path) -> None:
             every_habit(stop), [tcp, unix], stop=stop, limits=limits, task_status=task_status
         )
         await nursery.start(server)
-        silent = await Site(tcp, stop, stop).connect()
+        busy = await Site(tcp, stop, stop).connect()
+        await busy.send_all(request("GET", "/deaf"))
         await trio.testing.wait_all_tasks_blocked(0.01)
+        assert await Site(tcp, stop, stop).get() == b""
         assert b" 200 " in await Site(unix, stop, stop).get()
-        await silent.aclose()
+        await busy.aclose()
         stop.set()
 
 
@@ -307,13 +269,3 @@ async def test_stop_cancels_what_does_not_finish(tmp_path: Path) -> None:
         await site.done.wait()
         assert trio.current_time() - started > 0.2
         await stream.aclose()
-
-
-async def test_a_hang_up_ends_an_event_stream_within_milliseconds(tmp_path: Path) -> None:
-    async with habits("tcp", tmp_path) as site:
-        before = open_fds()
-        stream = await site.connect()
-        await stream.send_all(request("GET", "/events"))
-        await stream.receive_some()
-        await stream.aclose()
-        await fds_fall_to(before, within=0.5)

@@ -1,5 +1,7 @@
 """What two lanes of one box must not share; in other processes, tests/sockets/test_lanes.py."""
 
+import re
+
 import pytest
 
 from laned.config.schema import TerminalConfig
@@ -64,4 +66,41 @@ def test_the_longest_address_and_names() -> None:
         with pytest.raises(Claimed), claims(terminal(address, "CLAIM-1")):
             pass
         with claims(terminal(address.replace(".b:", ".c:"), "CLAIM-1")):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("address", "addresses"),
+    [
+        ("127.0.0.1:11000", []),
+        ("localhost:11000", ["127.0.0.1", "::1"]),
+        ("LOCALHOST:11000", []),
+        ("[::1]:11000", []),
+        ("[0:0:0:0:0:0:0:1]:11000", ["::1"]),
+        ("other-name.invalid:11000", ["127.0.0.1"]),
+    ],
+)
+def test_two_names_of_one_terminal_are_one_terminal(address: str, addresses: list[str]) -> None:
+    other = terminal(address, "CLAIM-2")
+
+    def claimed() -> None:
+        with claims(other) as hold:
+            hold(address.rpartition(":")[0].strip("[]"), addresses)
+
+    with claims(terminal("localhost:11000")) as hold:
+        hold("localhost", ["127.0.0.1", "::1"])
+        hold("localhost", ["127.0.0.1"])  # its own
+        with pytest.raises(Claimed, match=re.escape(f"terminal {address}")):
+            claimed()
+    claimed()
+    with claims(terminal("localhost:11001")) as hold:
+        hold("localhost", ["127.0.0.1", "::1"])
+        claimed()
+
+
+def test_only_the_addresses_of_the_terminals_name_are_held() -> None:
+    with claims(terminal("localhost:11000")) as hold, claims(terminal("auto", "CLAIM-2")) as other:
+        hold("elsewhere.invalid", ["127.0.0.1"])
+        other("localhost", ["127.0.0.1"])
+        with claims(terminal("127.0.0.1:11000", "CLAIM-3")):
             pass

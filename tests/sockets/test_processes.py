@@ -272,7 +272,7 @@ def test_a_stop_in_the_middle_of_a_payment_leaves_it_to_the_terminal() -> None:
 # -- Starts ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shared", ["journal", "till", "listener", "address", "poi_id"])
+@pytest.mark.parametrize("shared", ["journal", "till", "listener", "address", "name", "poi_id"])
 def test_a_second_daemon_does_not_disturb_the_first(shared: str) -> None:
     with site("happy") as lane:
         others: dict[str, Any] = {
@@ -283,6 +283,8 @@ def test_a_second_daemon_does_not_disturb_the_first(shared: str) -> None:
         }
         if shared in ("address", "poi_id"):
             del others["terminal"][shared]
+        elif shared == "name":  # another one for the same terminal
+            others["terminal"]["address"] = f"localhost:{lane.terminal_port}"
         else:
             del others[shared]
         second = lane.start("run", "--config", str(lane.configure("second.toml", **others)))
@@ -292,6 +294,7 @@ def test_a_second_daemon_does_not_disturb_the_first(shared: str) -> None:
             "till": "till.sock",
             "listener": f"127.0.0.1:{lane.listener_port}",
             "address": f"terminal 127.0.0.1:{lane.terminal_port}",
+            "name": f"terminal localhost:{lane.terminal_port}",
             "poi_id": f"POIID '{lane.poi_id}' with SaleID '1'",
         }
         last = second.err.splitlines()[-1]

@@ -62,7 +62,7 @@ def patient() -> None:
     """Make the constants of both sides longer."""
     slow = {
         name: getattr(daemon.TERMINAL_LIMITS, name) * PATIENCE
-        for name in ("keep_alive_timeout", "write_timeout", "linger_timeout", "graceful_timeout")
+        for name in ("head_timeout", "write_timeout", "linger_timeout", "graceful_timeout")
     }
     for module, name in ((daemon, "TERMINAL_LIMITS"), (daemon, "TILL_LIMITS"), (port, "LIMITS")):
         setattr(module, name, msgspec.structs.replace(getattr(module, name), **slow))

@@ -10,10 +10,11 @@ from trio.testing import MockClock
 from wholelane import ADDRESS, POI_ID, Rig, lane, refused, world
 
 from laned.simulator import SCENARIOS, Settings
-from laned.terminal.callback import STRANGERS, STRANGERS_WITHIN
+from laned.terminal.callback import MAX_STRANGERS, STRANGERS, STRANGERS_WITHIN
 
 HOUR = 3600.0
 MOVED = "192.0.2.55"
+ELSEWHERE = "192.0.2.99"
 REQUIRED = message(
     "Event",
     '<EventNotification TimeStamp="2025-03-04T12:30:00Z" EventToNotify="SaleAdmin"'
@@ -193,8 +194,23 @@ async def test_and_not_too_often(tmp_path: Path, autojump_clock: MockClock) -> N
     async with lane(tmp_path) as rig, peer(rig, MOVED) as stranger:
         statuses = [(await stranger.post(transmit(MOVED))).status_code for _ in range(20)]
         assert statuses == [204] * STRANGERS + [403] * (20 - STRANGERS)
+        async with peer(rig, ELSEWHERE) as other:  # nobody can use up another's
+            assert (await other.post(transmit(ELSEWHERE))).status_code == 204
         await trio.sleep(STRANGERS_WITHIN)
         assert (await stranger.post(transmit(MOVED))).status_code == 204
+
+
+async def test_strangers_without_end_are_not_remembered_without_end(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with lane(tmp_path) as rig, peer(rig, MOVED) as first:
+        for _ in range(STRANGERS + 1):
+            last = await first.post(transmit(MOVED))
+        assert last.status_code == 403
+        for number in range(MAX_STRANGERS):
+            async with peer(rig, f"198.51.100.{number}") as other:
+                assert (await other.post(b"<nonsense")).status_code == 403
+        assert (await first.post(transmit(MOVED))).status_code == 204
 
 
 # -- Light integration ----------------------------------------------------------------------------

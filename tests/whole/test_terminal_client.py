@@ -18,6 +18,8 @@ from laned.lane.exchanges import Answered, Exchange, Lost, NotSent
 from laned.nexo import encode
 from laned.nexo.messages import Category, LogoutRequest, LogoutResponse, Message, request_header
 from laned.terminal.client import TerminalClient
+from laned.terminal.names import Names
+from laned.terminal.probe import tcp_probe
 
 # httpx does not close its generators one by one when a body is given up half-way.
 pytestmark = pytest.mark.filterwarnings("ignore:Async generator 'http(x|core):ResourceWarning")
@@ -395,3 +397,65 @@ async def test_many_exchanges_at_once_do_not_wait_for_each_other() -> None:
         with trio.fail_after(PATIENCE):
             await there.sent_often.wait()
         nursery.cancel_scope.cancel()
+
+
+# -- Names ----------------------------------------------------------------------------------------
+
+
+async def test_the_addresses_of_a_name_are_tried_in_turn_and_the_one_that_took_it_is_kept() -> None:
+    requests: list[bytes] = []
+
+    async def behave(stream: trio.SocketStream) -> None:
+        requests.append(await read_request(stream))
+        await stream.send_all(http(OK))
+
+    async def look_up(name: str) -> list[str]:
+        await trio.lowlevel.checkpoint()
+        return ["127.0.0.9", "127.0.0.1"]  # nobody listens at the first
+
+    async with terminal(behave) as found:
+        port = found.address.rpartition(":")[2]
+        found.address, names = f"terminal.lan:{port}", Names(look_up)
+        found.client = TerminalClient(CONNECT, names=names)
+        for _ in range(2):
+            assert isinstance(await found.exchange(), Answered)
+        assert f"\r\nHost: terminal.lan:{port}\r\n".encode() in requests[0]
+        assert names.known("terminal.lan") == ("127.0.0.1", "127.0.0.9")
+        assert await tcp_probe(CONNECT, names)(found.address)
+        await found.client.aclose()
+
+
+async def test_what_one_address_of_a_name_has_taken_is_not_sent_to_the_next() -> None:
+    async def look_up(name: str) -> list[str]:
+        await trio.lowlevel.checkpoint()
+        return ["127.0.0.1", "::ffff:127.0.0.1"]
+
+    connections = 0
+
+    async def behave(stream: trio.SocketStream) -> None:
+        nonlocal connections
+        connections += 1
+        await read_request(stream)
+        reset(stream)
+
+    async with terminal(behave) as found:
+        found.address = f"terminal.lan:{found.address.rpartition(':')[2]}"
+        found.client = TerminalClient(CONNECT, names=Names(look_up))
+        assert isinstance(await found.exchange(), Lost)
+        assert connections == 1
+        await found.client.aclose()
+
+
+async def test_a_name_that_means_nothing_is_not_sent_to() -> None:
+    async def look_up(name: str) -> list[str]:
+        await trio.lowlevel.checkpoint()
+        raise OSError("no such name")
+
+    client = TerminalClient(CONNECT, names=Names(look_up))
+
+    async def sent() -> None:
+        raise AssertionError
+
+    exchange = await client.exchange(REQUEST, "terminal.lan:11000", 2.0, sent)
+    assert exchange == NotSent("no address of terminal.lan is known")
+    await client.aclose()

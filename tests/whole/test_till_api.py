@@ -107,6 +107,8 @@ async def test_bodies_that_are_too_large(tmp_path: Path, autojump_clock: MockClo
         b'{"amount": "10",}',
         b'{"amount": "\xff\xfe"}',
         b'{"\xff": "10"}',
+        b"",
+        b"\xef\xbb\xbf",
         b"\xff\xfe{\x00}\x00",
         b"\x00",
         b'{"amount": "1\n0"}',
@@ -124,6 +126,20 @@ async def test_bodies_that_are_no_json(
         assert (await rig.get("/v1/payments/p-1")).status_code == 404
 
 
+async def test_a_byte_order_mark_is_not_looked_at(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with lane(tmp_path) as rig:
+        body = b'\xef\xbb\xbf{"amount": "38.00", "reference": 7}'
+        problem = await refused(rig, "PUT", "/v1/payments/p-1", 422, "invalid", content=body)
+        assert problem["detail"].startswith("reference: 7 is not")
+        body = body.replace(b"7", b'"A-7"')
+        assert (await rig.till.put("/v1/payments/p-1", content=body)).status_code == 201
+        again = await rig.till.put("/v1/payments/p-1", content=body[3:])
+        assert again.status_code == 200, "the mark is no part of the content"
+        await rig.payment(wait=60)
+
+
 @pytest.mark.parametrize("nested", [b"[" * 30_000, b'{"a":' * 10_000, b"[" * 9000 + b"]" * 9000])
 @pytest.mark.parametrize("body", [b"%s", b'{"amount": %s}', b'{"amount": "1", "x": %s}'])
 async def test_deep_nesting_is_refused(
@@ -137,13 +153,16 @@ async def test_deep_nesting_is_refused(
         )
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b" {} "])
-async def test_an_empty_body_is_an_empty_object(
+@pytest.mark.parametrize("body", [b"", b"{}", b" {} ", b"\xef\xbb\xbf", b"\xef\xbb\xbf{}"])
+async def test_no_body_is_an_empty_object_where_nothing_must_be_in_it(
     tmp_path: Path, autojump_clock: MockClock, body: bytes
 ) -> None:
     async with lane(tmp_path) as rig:
-        problem = await refused(rig, "PUT", "/v1/payments/p", 422, "invalid", content=body)
-        assert problem["field"] == "amount"
+        if b"{" in body:
+            problem = await refused(rig, "PUT", "/v1/payments/p", 422, "invalid", content=body)
+            assert problem["field"] == "amount"
+        else:
+            await refused(rig, "PUT", "/v1/payments/p", 400, "bad_request", content=body)
         await refused(rig, "POST", "/v1/payments/p/abort", 404, "not_found", content=body)
         assert (await rig.till.post("/v1/session/logout", content=body)).status_code == 200
 

@@ -97,6 +97,7 @@ def test_every_code_of_the_contract_has_its_status() -> None:
         409: {
             "payment_conflict", "lane_busy", "outcome_unknown", "not_abortable", "not_pending",
             "not_reversible", "not_unknown", "prompt_closed", "terminal_refused",
+            "too_many_streams",
         },
         413: {"too_large"},
         422: {"invalid"},

@@ -4,6 +4,7 @@ Everything is real but the sockets, the pins and the panel: configuration, journ
 both apps, the terminal client with its decoder, the simulator with its own.
 """
 
+import errno
 import json
 import random
 import sqlite3
@@ -31,6 +32,7 @@ from laned.lane.payment import Payment
 from laned.offload import in_line
 from laned.simulator import SCENARIOS, Scenario, Settings, Terminal, simulator_app
 from laned.terminal.client import FIRST_BYTE, LAST_BYTE, TerminalClient
+from laned.terminal.names import LookUp, Names
 
 START = datetime(2025, 3, 4, 11, 30, tzinfo=UTC)
 ADDRESS = "192.0.2.7"
@@ -83,6 +85,12 @@ def configured(folder: Path, changes: Tables) -> Config:
 def first_service_id_1001(config: Config) -> Journal:
     """Open the configured journal; a new one gives out 1001 first."""
     return Journal(Path(config.journal.path), 1000)
+
+
+async def no_name_server(name: str) -> list[str]:
+    """Find nothing."""
+    await trio.lowlevel.checkpoint()
+    raise OSError(errno.ENOENT, f"{name} is not known")
 
 
 class Network(httpx.AsyncBaseTransport):
@@ -264,6 +272,7 @@ class World:
         self.journal_may_fail = False
         """Whether a life may end because the journal takes no more."""
         self.open_journal: Callable[[Config], AnyJournal] = first_service_id_1001
+        self.look_up: LookUp = no_name_server
         self.undocumented: list[str] = []
         self._nursery = nursery
         self.door = door
@@ -286,7 +295,8 @@ class World:
 
     async def _live(self, config: Config, *, task_status: trio.TaskStatus[Rig]) -> None:
         journal = self.open_journal(config)
-        client = TerminalClient(config.terminal.connect_timeout, transport=self.network)
+        names = Names(self.look_up)
+        client = TerminalClient(config.terminal.connect_timeout, self.network, names)
         life = partial(
             assemble,
             config,
@@ -294,6 +304,7 @@ class World:
             client,
             journal_offload=in_line,
             display_offload=in_line,
+            names=names,
             moment=self._moments,
         )
         try:
