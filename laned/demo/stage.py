@@ -124,8 +124,8 @@ class Stage:
             self._early.append(frame)
             return
         # The lane may be a step ahead of its display.
-        newest = screen(self.lane.runner.state)
-        recent = (newest, *reversed(self._screens), farewell(self.lane.runner.state))
+        newest = screen(self.lane.watch.state)
+        recent = (newest, *reversed(self._screens), farewell(self.lane.watch.state))
         shown = next((one for one in recent if draw(one, frame.size) == frame), newest)
         self._tell.send_nowait(Shown(self._now(), frame, shown))
 
@@ -137,7 +137,7 @@ class Stage:
 
     async def follow(self) -> None:
         """Keep the lane's newest screens, to know the frames by."""
-        async for newest in self.lane.runner.changes(screen):
+        async for newest in self.lane.watch.changes(screen):
             self._screens.append(newest)
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """A till's request taken apart, and the answer to it."""
 
 import re
-from typing import Final
+from collections.abc import AsyncIterator
+from typing import Final, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -18,12 +19,15 @@ _encode = msgspec.json.Encoder().encode
 _WAIT: Final = re.compile(rb"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})\"?", re.IGNORECASE)
 
 
-class Request(Struct, frozen=True, kw_only=True):
-    """One request: its path's variable, query, body, and what its headers ask for."""
+B = TypeVar("B")
+
+
+class Request(Struct, Generic[B], frozen=True, kw_only=True):
+    """One request: its path's variable, query, decoded body, and what its headers ask for."""
 
     name: str
     query: dict[str, str]
-    body: bytes
+    body: B
     wait: float
     last_event_id: int | None
     peer: Peer | None
@@ -37,12 +41,18 @@ class Answer(Struct, frozen=True, kw_only=True):
     content_type: str = "application/json"
 
 
+class EventStream(Struct, frozen=True):
+    """An answer that goes on: server-sent events, each ready to be written."""
+
+    events: AsyncIterator[bytes]
+
+
 def answer(status: int, value: object) -> Answer:
     """An answer in JSON."""
     return Answer(status=status, content=_encode(value))
 
 
-def request(scope: Scope, name: str, body: bytes, allowed: frozenset[str]) -> Request:
+def request(scope: Scope, name: str, body: B, allowed: frozenset[str]) -> Request[B]:
     """Take a request apart; a query field that is not in `allowed` is refused."""
     headers = dict(scope["headers"])
     wait = _WAIT.search(headers.get(b"prefer", b""))
@@ -70,11 +80,3 @@ def _query(query: bytes, allowed: frozenset[str]) -> dict[str, str]:
             detail = f"no query field {key!r} here; known: {known}"
             raise ProblemError("invalid", detail, field=key[:64])
     return dict(pairs)
-
-
-def number(query: dict[str, str], key: str, default: int, low: int, high: int) -> int:
-    """A whole number of the query within its bounds: ProblemError `invalid`."""
-    text = query.get(key, str(default))
-    if not re.fullmatch("[0-9]{1,9}", text) or not low <= int(text) <= high:
-        raise ProblemError("invalid", f"{key} is a whole number, {low} to {high}", field=key)
-    return int(text)

@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from laned import __version__
+from laned.lane.payment import Payment
 from laned.lane.state import (
     MAINTENANCE,
     AnsweredBy,
@@ -83,6 +84,17 @@ def lane(state: LaneState) -> LaneView:
         journal=state.journal,
         hardware=state.hardware,
     )
+
+
+def payment(state: LaneState, payment_id: str) -> Payment | None:
+    """The payment with this id as it stands, if the lane is at work on it or has settled it last.
+
+    What is being reversed is both.
+    """
+    for found in (state.payment, state.settled):
+        if found is not None and found.id == payment_id:
+            return found
+    return None
 
 
 def session(state: LaneState) -> SessionView:

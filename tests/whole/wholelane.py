@@ -230,7 +230,7 @@ class Rig:
 
     async def settled(self) -> None:
         """Wait until the lane is ready, and the terminal idle and no longer busy."""
-        await self.lane.runner.until(lambda state: True if state.phase == "ready" else None)
+        await self.lane.watch.until(lambda state: True if state.phase == "ready" else None)
         terminal = self.terminal
         await terminal.until(lambda: not terminal.running and terminal.display == ("Welcome",))
         await trio.sleep(terminal.settings.busy_after_payment)
