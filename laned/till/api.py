@@ -25,7 +25,7 @@ from laned.journal.store import JournalError
 from laned.till import bodies, problems
 from laned.till.handlers import Handlers
 from laned.till.problems import ProblemError
-from laned.till.requests import Answer, EventStream, Request, answer, request
+from laned.till.requests import Answer, EventStream, Request, answer, read_query, request
 from laned.till.route import Route
 from laned.till.routes import ROUTES
 
@@ -73,8 +73,9 @@ class TillAPI:
             raise ProblemError("not_found", f"nothing is at {scope['path'][:200]!r}")
         for route, name in there:
             if route.method == scope["method"]:
+                query = read_query(scope["query_string"], route.query_names)
                 body = bodies.read(content, route.body) if route.has_body else None
-                return route, request(scope, name, body, route.query_names)
+                return route, request(scope, name, query, body)
         allow = ", ".join(sorted(route.method for route, _ in there))
         raise ProblemError(
             "method_not_allowed",

@@ -52,14 +52,14 @@ def answer(status: int, value: object) -> Answer:
     return Answer(status=status, content=_encode(value))
 
 
-def request(scope: Scope, name: str, body: B, allowed: frozenset[str]) -> Request[B]:
-    """Take a request apart; a query field that is not in `allowed` is refused."""
+def request(scope: Scope, name: str, query: dict[str, str], body: B) -> Request[B]:
+    """Put a request together, with what its headers ask for."""
     headers = dict(scope["headers"])
     wait = _WAIT.search(headers.get(b"prefer", b""))
     last = headers.get(b"last-event-id", b"")
     return Request(
         name=name,
-        query=_query(scope["query_string"], allowed),
+        query=query,
         body=body,
         wait=min(float(wait[1]), MAX_WAIT) if wait else 0.0,
         last_event_id=int(last) if re.fullmatch(rb"\d{1,18}", last) else None,
@@ -67,7 +67,8 @@ def request(scope: Scope, name: str, body: B, allowed: frozenset[str]) -> Reques
     )
 
 
-def _query(query: bytes, allowed: frozenset[str]) -> dict[str, str]:
+def read_query(query: bytes, allowed: frozenset[str]) -> dict[str, str]:
+    """Take a query apart; a field that is not in `allowed` is refused: ProblemError."""
     try:
         pairs = parse_qsl(
             query.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS

@@ -202,16 +202,18 @@ async def test_rule_10_reversed_with_what_the_journal_knows(
         assert stored(made).state is PaymentState.REVERSED
 
 
-@pytest.mark.parametrize("payment_id", ["a", "nobody's"])
+@pytest.mark.parametrize(
+    ("payment_id", "code"), [("a", "not_reversible"), ("nobody's", "not_found")]
+)
 async def test_rule_10_only_the_newest_of_the_journal(
-    path: Path, autojump_clock: MockClock, payment_id: str
+    path: Path, autojump_clock: MockClock, payment_id: str, code: str
 ) -> None:
     async with ready(path) as made:
         await paid(made, "a", "poi-1")
         await paid(made, "b", "poi-2")
         handled = await made.runner.handle(lanes.replace(REVERSAL, payment_id=payment_id))
         assert handled.refusal is not None
-        assert handled.refusal.code == "not_reversible"
+        assert handled.refusal.code == code
         assert "sent Reversal" not in made.log
 
 
