@@ -30,9 +30,10 @@ from laned.config.schema import (
 from laned.daemon import Lane, open_journal, serve_lane
 from laned.demo import words
 from laned.demo.plays import CURRENCY, PLAYS
-from laned.demo.till import Event, Till
+from laned.demo.till import Till
 from laned.demo.words import Who
 from laned.http.listen import Listener, listen_tcp
+from laned.http.sse import Event
 from laned.simulator import SCENARIOS, Settings, Terminal, callback_client
 from laned.simulator.port import serve_terminal
 from laned.views.screen import Screen, farewell, screen

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 import msgspec
 import trio
 
+from laned.http import sse
 from laned.inbox import Handled, Submit
 from laned.journal.reader import PaymentReader
 from laned.lane import events as ev
@@ -101,13 +102,13 @@ class Handlers:
     async def events(self, asked: Request[None]) -> EventStream:
         """Stream the till events, `lane` first."""
         position = self._lane.position(asked.last_event_id)
-        first = _line("lane", views.lane(self._lane.state), None)
+        first = _event("lane", views.lane(self._lane.state))
 
         async def lines() -> AsyncIterator[bytes]:
             yield first
             async with aclosing(self._lane.listen(position)) as numbered:
                 async for one in numbered:  # until the lane's last
-                    yield _line(one.event.name, one.event.data, one.id)
+                    yield _event(one.event.name, one.event.data, one.id)
 
         return EventStream(lines())
 
@@ -278,7 +279,5 @@ class Handlers:
         return answer(200, views.session(state))
 
 
-def _line(name: str, data: object, event_id: int | None) -> bytes:
-    """One server-sent event."""
-    line = b"" if event_id is None else b"id: %d\n" % event_id
-    return b"%sevent: %s\ndata: %s\n\n" % (line, name.encode(), msgspec.json.encode(data))
+def _event(name: str, data: object, event_id: int | None = None) -> bytes:
+    return sse.written(name, msgspec.json.encode(data), event_id)
