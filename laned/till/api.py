@@ -75,7 +75,8 @@ class TillAPI:
             if route.method == scope["method"]:
                 query = read_query(scope["query_string"], route.query_names)
                 body = bodies.read(content, route.body) if route.has_body else None
-                return route, request(scope, name, query, body)
+                heard = {"waits": route.waits, "resumes": route.resumes}
+                return route, request(scope, name, query, body, **heard)
         allow = ", ".join(sorted(route.method for route, _ in there))
         raise ProblemError(
             "method_not_allowed",

@@ -52,11 +52,13 @@ def answer(status: int, value: object) -> Answer:
     return Answer(status=status, content=_encode(value))
 
 
-def request(scope: Scope, name: str, query: dict[str, str], body: B) -> Request[B]:
-    """Put a request together, with what its headers ask for."""
+def request(
+    scope: Scope, name: str, query: dict[str, str], body: B, *, waits: bool, resumes: bool
+) -> Request[B]:
+    """Put a request together; `Prefer: wait` and `Last-Event-ID` are heard where it says so."""
     headers = dict(scope["headers"])
-    wait = _WAIT.search(headers.get(b"prefer", b""))
-    last = headers.get(b"last-event-id", b"")
+    wait = _WAIT.search(headers.get(b"prefer", b"")) if waits else None
+    last = headers.get(b"last-event-id", b"") if resumes else b""
     return Request(
         name=name,
         query=query,
