@@ -36,7 +36,7 @@ class Submit(Protocol):
         ...
 
     async def submit(self, event: ev.Event) -> None:
-        """Bring an event, in order, and wait only while SUBMITTED of them wait: LaneStopped."""
+        """Bring an event in its turn; waits for room only, when SUBMITTED wait: LaneStopped."""
         ...
 
     def submit_nowait(self, event: ev.Event) -> None:

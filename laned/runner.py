@@ -341,7 +341,7 @@ class Runner:
         return inquiry.handled
 
     async def submit(self, event: ev.Event) -> None:
-        """Bring an event, in order, and wait only while SUBMITTED of them wait: LaneStopped."""
+        """Bring an event in its turn; waits for room only, when SUBMITTED wait: LaneStopped."""
         if self._publisher.stopped.is_set():
             raise LaneStopped
         await self._room.acquire()

@@ -34,8 +34,8 @@ def stored(made: Bench, payment_id: str = "a") -> Payment:
 
 
 def told(made: Bench, since: int, name: str) -> list[object]:
-    news = [item.event for item in made.watch._since(since)]
-    return [item.data for item in news if item.name == name]
+    events = [item.event for item in made.watch._since(since)]
+    return [event.data for event in events if event.name == name]
 
 
 async def paid(made: Bench, payment_id: str = "a", poi: str = "poi-1") -> Call:
@@ -165,7 +165,7 @@ async def test_rule_13_no_room_no_payment_and_it_is_told(
         assert made.log == []
         assert (await made.runner.handle(ev.PaymentAsked(lanes.order("b")))).refusal is None
         assert made.runner.state.journal == "ok"
-        conditions = [getattr(news, "journal", "") for news in told(made, position, "journal")]
+        conditions = [getattr(data, "journal", "") for data in told(made, position, "journal")]
         assert conditions == ["full", "ok"]
 
 

@@ -15,7 +15,7 @@ from laned.views.till_events import TillEvent, till_events
 
 
 def told(lane: Lane, *events: ev.Event) -> list[TillEvent]:
-    """The news of these events."""
+    """The till events of these events."""
     found: list[TillEvent] = []
     for event in events:
         before = lane.state

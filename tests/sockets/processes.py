@@ -186,7 +186,9 @@ class Site:
     def _welcomed(self) -> bool:
         assert self.daemon.running, f"the daemon has ended: {self.daemon.err}"
         lane = self.lane()
-        return bool(lane["display"]["lines"] == ["Welcome"])
+        # Before the terminal's first text laned has a welcome of its own, and the terminal is busy.
+        own = lane["display"]["source"] == "lane" and lane["mode"] == "default"
+        return bool(lane["display"]["lines"] == ["Welcome"]) and not own
 
     def close(self) -> None:
         """End every process."""
