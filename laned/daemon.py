@@ -25,6 +25,8 @@ from laned.hardware.display import Display
 from laned.http.asgi import ASGIApp
 from laned.http.listen import Listener, from_fd, listen_tcp, listen_unix
 from laned.http.serve import Door, Limits, serve
+from laned.inbox import LaneStopped
+from laned.journal.reader import PaymentReader
 from laned.journal.store import (
     AnyJournal,
     BrokenJournal,
@@ -38,7 +40,8 @@ from laned.lane import events as ev
 from laned.lane.maintenance import IDLE_BEFORE
 from laned.lane.start import start
 from laned.offload import Offload, WorkerThread
-from laned.runner import LaneStopped, Runner, Terminal, real_moment
+from laned.publishing import Publisher, Watch
+from laned.runner import Runner, Terminal, real_moment
 from laned.system.clock import clock_synchronised
 from laned.system.lane_log import LaneLog
 from laned.system.logging import log_for_daemon
@@ -53,6 +56,7 @@ from laned.terminal.names import Names
 from laned.terminal.names import watch as watch_names
 from laned.terminal.probe import Probe
 from laned.till.api import TillAPI
+from laned.till.handlers import Handlers
 from laned.views.screen import farewell, screen
 
 log = logging.getLogger("laned.daemon")
@@ -75,9 +79,10 @@ class StartError(Exception):
 
 
 class Lane(Struct, frozen=True):
-    """A running lane: its runner, its two apps, whom the first lets in, and its hardware."""
+    """A running lane: its runner, how to watch it, its two apps and whom the first lets in."""
 
     runner: Runner
+    watch: Watch
     callback: ASGIApp
     door: Door
     till: ASGIApp
@@ -140,14 +145,15 @@ async def assemble(
     """
     past = await journal_offload(journal.past)
     metrics = Metrics()
+    first = start(config, past, moment(), idle_before=idle_before)
+    publisher = Publisher(first.state, journal.life, (LaneLog(), metrics))
     runner = Runner(
-        start(config, past, moment(), idle_before=idle_before),
-        life=journal.life,
+        first,
+        publisher=publisher,
         journal=journal,
         offload=journal_offload,
         terminal=terminal,
         moment=moment,
-        observers=(LaneLog(), metrics),
     )
     display = Display(config.display, display_offload, on_frame=on_frame)
     buttons = Buttons(config.buttons)
@@ -158,11 +164,11 @@ async def assemble(
         runner.submit_nowait(ev.ButtonPressed(name, since) if pressed else ev.ButtonReleased(name))
 
     async def hardware() -> None:
-        goodbye = farewell(runner.state)
+        goodbye = farewell(publisher.state)
         async with trio.open_nursery() as both:
             both.start_soon(
                 lambda: display.run(
-                    runner.changes(screen),
+                    publisher.changes(screen),
                     lambda health: runner.submit_nowait(ev.HardwareReported("display", health)),
                     farewell=goodbye,
                 )
@@ -171,9 +177,9 @@ async def assemble(
                 buttons.run,
                 told,
                 lambda health: runner.submit_nowait(ev.HardwareReported("buttons", health)),
-                runner.changes(meanings.lit),
+                publisher.changes(meanings.lit),
             )
-            await runner.stopped.wait()
+            await publisher.stopped.wait()
             both.cancel_scope.cancel()
 
     ended = trio.Event()
@@ -182,24 +188,26 @@ async def assemble(
         nursery.start_soon(hardware)
         nursery.start_soon(_prune, config, journal, journal_offload)
         names = names or Names()
-        nursery.start_soon(watch_names, runner, names)
+        nursery.start_soon(watch_names, publisher, names)
         if probe is not None:
-            nursery.start_soon(liveness.watch, runner, probe)
-        till = TillAPI(
+            nursery.start_soon(liveness.watch, publisher, runner, probe)
+        handlers = Handlers(
+            publisher,
             runner,
-            journal=journal,
-            offload=journal_offload,
+            PaymentReader(journal, journal_offload),
             panel=display,
             buttons=buttons,
             metrics=metrics,
             nursery=nursery,
+            offload=journal_offload,
             stop=ended,
         )
-        callback = Callback(runner, names)
+        callback = Callback(publisher, runner, names)
         posts = metrics.counting("terminal", callback.app)
-        asks = metrics.counting("till", till.app)
-        task_status.started(Lane(runner, posts, callback.door, asks, display, buttons, ended))
-        await runner.stopped.wait()
+        asks = metrics.counting("till", TillAPI(handlers).app)
+        lane = Lane(runner, publisher, posts, callback.door, asks, display, buttons, ended)
+        task_status.started(lane)
+        await publisher.stopped.wait()
         ended.set()
         nursery.cancel_scope.cancel()
 
@@ -371,7 +379,7 @@ async def run(path: Path, environ: MutableMapping[str, str]) -> None:
                 where = "the socket of systemd" if passed else config.till.socket
                 log.info("lane %s is served on %s", config.lane.name, where)
                 notify("READY=1", environ)
-                nursery.start_soon(report, lane.runner, environ)
+                nursery.start_soon(report, lane.watch, lane.runner.pulse, environ)
 
             passed = passed_sockets(environ)
             await serve_lane(config, journal, stop=stop, passed=passed, names=names, on_ready=ready)

@@ -9,7 +9,7 @@ import logging
 import math
 import secrets
 import string
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -17,25 +17,25 @@ from typing import Final, Protocol, TypeVar
 
 import msgspec
 import trio
-from msgspec import Struct
 
+from laned.inbox import INBOX, SUBMITTED, Handled, Inquiry, LaneStopped
 from laned.journal.store import AnyJournal, JournalError
 from laned.lane import events as ev
 from laned.lane.effects import Entry, Record, Send
 from laned.lane.exchanges import Exchange, event_for
 from laned.lane.machine import handle
 from laned.lane.payment import Payment
-from laned.lane.state import Phase
+from laned.lane.state import LaneState, Phase
 from laned.lane.turn import Refusal, Step
 from laned.nexo import messages as m
 from laned.offload import Offload
-from laned.publishing import Observer, Publisher
+from laned.publishing import Publisher
 from laned.system.clock import Clock, local_zone
+from laned.views.lane import payment
 
 log = logging.getLogger("laned.lane")
 T = TypeVar("T")
 
-INBOX: Final = 256  # events that may wait to be handled
 WRITE_FOR: Final = 10.0  # seconds for which an outcome that cannot be recorded is tried again
 WRITE_AGAIN: Final = 0.5  # seconds between two tries
 _NEW: Final = (ev.PaymentAsked, ev.ReversalAsked)  # begun only if the journal can take it
@@ -52,17 +52,6 @@ class Terminal(Protocol):
         ...
 
 
-class LaneStopped(Exception):  # noqa: N818 - not an error: the lane has ended in good order
-    """The lane handles no more events."""
-
-
-class Handled(Struct, frozen=True):
-    """What became of an event: refused or not, and the payment that was there already."""
-
-    refusal: Refusal | None = None
-    repeated: Payment | None = None
-
-
 _clock = Clock()
 
 
@@ -76,40 +65,36 @@ def real_moment() -> ev.Moment:
     )
 
 
-class _Inquiry:
-    """An event in the inbox, and whoever waits for it."""
-
-    def __init__(self, event: ev.Event) -> None:
-        self.event = event
-        self.done = trio.Event()
-        self.handled: Handled | None = None
-
-
-class Runner(Publisher):
-    """Owns the lane: its state, its inbox, and everybody who watches it."""
+class Runner:
+    """Owns the lane: its state and its inbox. Tells what happens through its `publisher`."""
 
     def __init__(
         self,
         first: Step,
         *,
-        life: int,
+        publisher: Publisher,
         journal: AnyJournal,
         offload: Offload,
         terminal: Terminal,
         moment: Callable[[], ev.Moment] = real_moment,
-        observers: Sequence[Observer] = (),
     ) -> None:
-        super().__init__(first.state, life, observers)
         self._first = first
+        self._publisher = publisher
         self._journal = journal
         self._offload = offload
         self._terminal = terminal
         self._moment = moment
-        self._inbox, self._events = trio.open_memory_channel[_Inquiry](INBOX)
+        self._inbox, self._events = trio.open_memory_channel[Inquiry](INBOX)
+        self._room = trio.Semaphore(SUBMITTED, max_value=SUBMITTED)
         self._attempt = ("", trio.CancelScope())  # the newest attempt's ServiceID and exchange
-        self._asking: set[_Inquiry] = set()
+        self._asking: set[Inquiry] = set()
         self._timed = False  # whether the newest event was TimePassed
         self._moved_on = trio.Event()  # set, and made new, whenever the lane's task has got on
+
+    @property
+    def state(self) -> LaneState:
+        """The lane's state, as it was published last."""
+        return self._publisher.state
 
     # -- The lane's own task
 
@@ -123,9 +108,11 @@ class Runner(Publisher):
                     await self._next(nursery)
                 nursery.cancel_scope.cancel()
         finally:
-            self.end()
+            self._publisher.end()
             self._moved_on.set()
             self._events.close()
+            for _ in range(self._room.statistics().tasks_waiting):
+                self._room.release()  # to find the inbox closed
             for inquiry in self._asking:
                 inquiry.done.set()  # unhandled: LaneStopped
 
@@ -134,9 +121,11 @@ class Runner(Publisher):
         self._timed = isinstance(inquiry.event, ev.TimePassed)
         inquiry.handled = await self._handle(inquiry.event, nursery)
         inquiry.done.set()
+        if inquiry.takes_room:
+            self._room.release()
         self._move_on()
 
-    async def _taken(self) -> _Inquiry:
+    async def _taken(self) -> Inquiry:
         """The next event, or that something has fallen due.
 
         What stays due by a mistake does not keep from being heard whoever waits.
@@ -147,7 +136,7 @@ class Runner(Publisher):
         wake_at = self.state.wake_at
         with trio.move_on_at(math.inf if wake_at is None else wake_at):
             return await self._events.receive()
-        return _Inquiry(ev.TimePassed())
+        return Inquiry(ev.TimePassed())
 
     def _move_on(self) -> None:
         moved_on, self._moved_on = self._moved_on, trio.Event()
@@ -159,21 +148,20 @@ class Runner(Publisher):
                 earlier = await self._earlier(event)
                 if earlier is not None:
                     return earlier
-            step = handle(self.state, await self._informed(event), self._moment())
+            informed = await self._informed(event)
+            step = handle(self.state, informed, self._moment())
             if step.refusal is not None:
-                return Handled(step.refusal)
-            if isinstance(event, _NEW):
-                await self._offload(self._journal.make_room)
+                return Handled(refusal=await self._not_found(informed) or step.refusal)
             await self._carry_out(step, event, nursery)
         except JournalError as error:
             if not isinstance(event, _NEW):
                 raise
             log.error("%s is refused: %s", type(event).__name__, error)
             await self._take_note(ev.JournalReported(error.condition), nursery)
-            return Handled(Refusal(code="journal_unavailable", detail=str(error)))
+            return Handled(refusal=_unavailable(error))
         if isinstance(event, _NEW) and self.state.journal != "ok":
             await self._take_note(ev.JournalReported("ok"), nursery)
-        return Handled()
+        return Handled(payment=self._spoken_of(event))
 
     async def _take_note(self, event: ev.Event, nursery: trio.Nursery) -> None:
         """Handle an event of our own that records and sends nothing."""
@@ -186,17 +174,50 @@ class Runner(Publisher):
         if stored is None:
             return None
         if stored.same(order):
-            return Handled(repeated=stored.payment)
+            return Handled(payment=stored.payment, repeated=True)
         detail = f"payment {order.id} exists with other content"
-        return Handled(Refusal(code="payment_conflict", detail=detail))
+        return Handled(refusal=Refusal(code="payment_conflict", detail=detail))
+
+    async def _not_found(self, event: ev.Event) -> Refusal | None:
+        """The refusal of an event about a payment that there is not, or whose journal is away."""
+        match event:
+            case ev.AbortAsked() | ev.ConfirmAsked() | ev.ResolveAsked():
+                if self._spoken_of(event) is not None:
+                    return None
+                try:
+                    stored = await self._offload(lambda: self._journal.find(event.payment_id))
+                except JournalError as error:
+                    return _unavailable(error)
+                known = stored is not None
+            case ev.ReversalAsked():
+                known = event.payment is not None
+            case _:
+                return None
+        detail = f"no payment {event.payment_id[:36]!r}"
+        return None if known else Refusal(code="not_found", detail=detail)
+
+    def _spoken_of(self, event: ev.Event) -> Payment | None:
+        """The payment that a till's event is about, if the lane has it in hand."""
+        match event:
+            case ev.PaymentAsked(order=order):
+                return payment(self.state, order.id)
+            case ev.AbortAsked() | ev.ConfirmAsked() | ev.ResolveAsked() | ev.ReversalAsked():
+                return payment(self.state, event.payment_id)
+            case _:
+                return None
 
     async def _informed(self, event: ev.Event) -> ev.Event:
         """Add what the journal knows about what the event speaks of (money rules 2, 4, 10)."""
         match event:
             case ev.ReversalAsked(payment_id=payment_id):
-                stored = await self._offload(lambda: self._journal.find(payment_id))
-                superseded_by = await self._offload(lambda: self._journal.superseding(payment_id))
-                charged_by = await self._offload(lambda: self._journal.charged_by(payment_id))
+                journal = self._journal
+                stored, superseded_by, charged_by = await self._offload(
+                    lambda: (
+                        journal.find(payment_id),
+                        journal.superseding(payment_id),
+                        journal.charged_by(payment_id),
+                    )
+                )
                 return msgspec.structs.replace(
                     event,
                     payment=stored.payment if stored is not None else None,
@@ -247,15 +268,20 @@ class Runner(Publisher):
         entries = [effect.entry for effect in step.effects if isinstance(effect, Record)]
         began = trio.current_time()
         if entries and isinstance(event, _NEW):
-            await self._offload(lambda: self._journal.write(entries))
+            await self._offload(lambda: self._write_with_room(entries))
         elif entries:
             await self._write_patiently(entries)
         recording = trio.current_time() - began if entries else None
-        self.publish(step.state, event, recording)
+        self._publisher.publish(step.state, event, recording)
         self._hang_up()
         for effect in step.effects:
             if isinstance(effect, Send):
                 nursery.start_soon(self._send, effect)
+
+    def _write_with_room(self, entries: list[Entry]) -> None:
+        """Write how something begins, if there is room for how it ends; in the journal's thread."""
+        self._journal.make_room()
+        self._journal.write(entries)
 
     async def _write_patiently(self, entries: list[Entry]) -> None:
         """Write what has happened, also on a full disk: JournalError after WRITE_FOR.
@@ -311,13 +337,13 @@ class Runner(Publisher):
             exchange.cancel()
 
     async def _submit(self, event: ev.Event) -> None:
-        await self._inbox.send(_Inquiry(event))
+        await self._inbox.send(Inquiry(event))
 
     # -- For those who bring events
 
     async def handle(self, event: ev.Event) -> Handled:
         """Have `event` handled, and wait until it is on disk and published: LaneStopped."""
-        inquiry = _Inquiry(event)
+        inquiry = Inquiry(event)
         self._asking.add(inquiry)
         try:
             await self._inbox.send(inquiry)
@@ -330,10 +356,23 @@ class Runner(Publisher):
             raise LaneStopped
         return inquiry.handled
 
+    async def submit(self, event: ev.Event) -> None:
+        """Bring an event in its turn; waits for room only, when SUBMITTED wait: LaneStopped."""
+        if self._publisher.stopped.is_set():
+            raise LaneStopped
+        await self._room.acquire()
+        try:
+            await self._inbox.send(Inquiry(event, takes_room=True))
+        except trio.BrokenResourceError:
+            raise LaneStopped from None
+        except trio.Cancelled:
+            self._room.release()
+            raise
+
     def submit_nowait(self, event: ev.Event) -> None:
         """Bring an event that nobody waits for; dropped when the lane is hopelessly behind."""
         try:
-            self._inbox.send_nowait(_Inquiry(event))
+            self._inbox.send_nowait(Inquiry(event))
         except trio.WouldBlock:
             log.warning("%s dropped: %d events are waiting", type(event).__name__, INBOX)
         except trio.BrokenResourceError:
@@ -349,11 +388,15 @@ class Runner(Publisher):
         """
         moved_on = self._moved_on
         try:
-            await self._inbox.send(_Inquiry(ev.TimePassed()))
+            await self._inbox.send(Inquiry(ev.TimePassed()))
         except trio.BrokenResourceError:
             raise LaneStopped from None
         await moved_on.wait()
         await self._offload(_nothing)
+
+
+def _unavailable(error: JournalError) -> Refusal:
+    return Refusal(code="journal_unavailable", detail=str(error))
 
 
 def _nothing() -> None:

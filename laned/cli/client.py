@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from laned.http.sse import Event, EventReader
+
 CONNECT_WITHIN: Final = 5.0  # seconds
 OK: Final = 200
 QUIET_LIMIT: Final = 40.0  # seconds; the daemon writes a comment line every 15 s at the latest
@@ -38,13 +40,6 @@ class Reply(NamedTuple):
     def detail(self) -> str:
         """The problem's detail of a refusal."""
         return str(self.body.get("detail", "")) if isinstance(self.body, dict) else ""
-
-
-class Event(NamedTuple):
-    """One server-sent event."""
-
-    name: str
-    data: Any
 
 
 class _Connection(http.client.HTTPConnection):
@@ -101,18 +96,11 @@ class Till:
             response = connection.getresponse()
             if response.status != OK:
                 raise Unreachable(json.loads(response.read())["detail"])
-            name, data = "", list[str]()
+            reader = EventReader()
             while line := response.readline():
-                field, _, value = line.decode().rstrip("\n").partition(": ")
-                if line.startswith(b":"):
-                    yield None
-                elif field == "event":
-                    name = value
-                elif field == "data":
-                    data.append(value)
-                elif not field and data:
-                    yield Event(name, json.loads("\n".join(data)))
-                    name, data = "", []
+                event = reader.take(line.decode())
+                if event is not None or line.startswith(b":"):
+                    yield event
         except (OSError, http.client.HTTPException) as error:
             raise ConnectionLost(_words(error)) from error
         finally:

@@ -1,7 +1,7 @@
 """The table [display]: luma's parameters, the care for the panel, words and signs of one's own."""
 
 from collections.abc import Iterator
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, field
 
@@ -33,11 +33,12 @@ _Words = Annotated[
     str, like(f"a text of 1 to {LONGEST_TEXT} characters", r"(?s:.*\S.*)", LONGEST_TEXT)
 ]
 
-_OF_SPI: Final = (
+# luma's own names for what it is given, and only where the file gives it.
+SPI_PARAMETERS: Final = (
     "device", "bus_speed_hz", "gpio_DC", "gpio_RST", "spi_mode", "transfer_size",
     "reset_hold_time", "reset_release_time",
 )  # fmt: skip
-_OF_SOME_MODELS: Final = ("page_address_offset", "h_offset", "v_offset")
+MODEL_PARAMETERS: Final = ("page_address_offset", "h_offset", "v_offset")
 
 
 class DisplayConfig(Table, frozen=True, kw_only=True):
@@ -88,13 +89,12 @@ class DisplayConfig(Table, frozen=True, kw_only=True):
     def contradictions(self) -> Iterator[str]:
         """Findings about keys that are right by themselves, and wrong beside another."""
         if self.interface != "spi":
-            for key in _OF_SPI:
-                if self._given(key) is not None:
-                    yield f'display.{key}: allowed only with display.interface = "spi"'
+            for key in self.spi_parameters:
+                yield f'display.{key}: allowed only with display.interface = "spi"'
         if self.driver == "none":
             return
-        for key in _OF_SOME_MODELS:
-            if self._given(key) is not None and key not in self.model.parameters:
+        for key in self.model_parameters:
+            if key not in self.model.parameters:
                 owners = (name for name, model in MODELS.items() if key in model.parameters)
                 yield f'display.{key}: allowed only with display.driver = "{", ".join(owners)}"'
         sizes = self.model.sizes
@@ -103,5 +103,16 @@ class DisplayConfig(Table, frozen=True, kw_only=True):
             found = f"{self.width}x{self.height}"
             yield f"display.width: {found} is no size of {self.driver}; it has {allowed}"
 
-    def _given(self, key: str) -> object:
-        return getattr(self, key.lower())
+    @property
+    def spi_parameters(self) -> dict[str, Any]:
+        """What luma's SPI is given."""
+        return self._given(SPI_PARAMETERS)
+
+    @property
+    def model_parameters(self) -> dict[str, Any]:
+        """What luma's device is given beside its shape."""
+        return self._given(MODEL_PARAMETERS)
+
+    def _given(self, names: tuple[str, ...]) -> dict[str, Any]:
+        values = {name: getattr(self, name.lower()) for name in names}
+        return {name: value for name, value in values.items() if value is not None}

@@ -39,13 +39,13 @@ def decimals(currency: str) -> int:
 # -- Values written as text: ValueError if they are not what the annotation describes -----------
 
 
-def host_port(text: str) -> tuple[str, int]:
+def host_port(text: str, lowest: int = 1) -> tuple[str, int]:
     """Split "host:port"; the brackets around an IPv6 address do not belong to the host.
 
-    Raises ValueError for anything else.
+    Raises ValueError for anything else, and for a port below `lowest`.
     """
     host, _, port = text.rpartition(":")
-    if re.fullmatch(r"[1-9][0-9]{0,4}", port) is None or int(port) > 65535:
+    if re.fullmatch(r"0|[1-9][0-9]{0,4}", port) is None or not lowest <= int(port) <= 65535:
         raise ValueError
     if re.fullmatch(r"\[[0-9A-Fa-f:.]+\]", host):
         return str(ipaddress.IPv6Address(host[1:-1])), int(port)

@@ -12,8 +12,8 @@ from laned.demo.look import look_of
 from laned.demo.plays import AMOUNT, CURRENCY, PLAYS, Outcome, Play, faults
 from laned.demo.stage import Stage, open_stage
 from laned.demo.story import Story
-from laned.demo.till import Event
 from laned.exits import DONE, FAILED
+from laned.http.sse import Event
 
 PAYMENT: Final = "demo-1"
 PLAY_WITHIN: Final = 60.0  # seconds at speed 1, for what takes about 12, or 30 with a restart

@@ -30,9 +30,10 @@ from laned.config.schema import (
 from laned.daemon import Lane, open_journal, serve_lane
 from laned.demo import words
 from laned.demo.plays import CURRENCY, PLAYS
-from laned.demo.till import Event, Till
+from laned.demo.till import Till
 from laned.demo.words import Who
 from laned.http.listen import Listener, listen_tcp
+from laned.http.sse import Event
 from laned.simulator import SCENARIOS, Settings, Terminal, callback_client
 from laned.simulator.port import serve_terminal
 from laned.views.screen import Screen, farewell, screen
@@ -124,8 +125,8 @@ class Stage:
             self._early.append(frame)
             return
         # The lane may be a step ahead of its display.
-        newest = screen(self.lane.runner.state)
-        recent = (newest, *reversed(self._screens), farewell(self.lane.runner.state))
+        newest = screen(self.lane.watch.state)
+        recent = (newest, *reversed(self._screens), farewell(self.lane.watch.state))
         shown = next((one for one in recent if draw(one, frame.size) == frame), newest)
         self._tell.send_nowait(Shown(self._now(), frame, shown))
 
@@ -137,7 +138,7 @@ class Stage:
 
     async def follow(self) -> None:
         """Keep the lane's newest screens, to know the frames by."""
-        async for newest in self.lane.runner.changes(screen):
+        async for newest in self.lane.watch.changes(screen):
             self._screens.append(newest)
 
     def close(self) -> None:

@@ -1,12 +1,13 @@
 """The demonstration's till: it speaks to laned through the unix socket, as any till does."""
 
-import json
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import httpx
+
+from laned.http.sse import Event, EventReader
 
 PATIENCE: Final = 600  # seconds that laned may take to settle a payment: the most it grants
 ANSWER_WITHIN: Final = 10.0  # seconds for any other answer
@@ -14,13 +15,6 @@ ANSWER_WITHIN: Final = 10.0  # seconds for any other answer
 
 class Refused(Exception):  # noqa: N818 - read as a sentence
     """laned did not do what was asked; the text is its code and what it said."""
-
-
-class Event(NamedTuple):
-    """One server-sent event."""
-
-    name: str
-    data: Any
 
 
 class Till:
@@ -61,13 +55,11 @@ class Till:
         """Everything that laned tells, `lane` first, until it ends."""
         timeout = httpx.Timeout(ANSWER_WITHIN, read=None)
         async with self._http.stream("GET", "/v1/events", timeout=timeout) as response:
-            name = ""
+            reader = EventReader()
             async for line in response.aiter_lines():
-                field, _, value = line.partition(": ")
-                if field == "event":
-                    name = value
-                elif field == "data":
-                    yield Event(name, json.loads(value))
+                event = reader.take(line)
+                if event is not None:
+                    yield event
 
     async def _ask(
         self,

@@ -18,13 +18,12 @@ from typing import Any, Final
 import trio
 
 from laned.config.schema import ButtonsConfig
+from laned.hardware.back_off import BackOff
 from laned.hardware.button_line import GLITCH_SECONDS, GLITCHES, SETTLE_SECONDS, Fault, Line
 from laned.hardware.gpio import cure, mock_pins, name_of, real_pins
 
 STUCK_SECONDS: Final = 60.0
 """No customer presses longer."""
-FIRST_RETRY_SECONDS: Final = 1.0
-LAST_RETRY_SECONDS: Final = 30.0
 
 HELD: Final = Fault(
     "is down from the start, ignored until it is released",
@@ -145,7 +144,7 @@ class Buttons:
 
     async def _open(self, devices: ExitStack, health: Health) -> None:
         """Open all pins, however long it takes; `devices` closes them."""
-        retry = FIRST_RETRY_SECONDS
+        back_off = BackOff()
         while True:
             # Without the library, the rights or the chip, each layer below raises errors of its
             # own; whichever it was, the lane runs without buttons until it works.
@@ -161,8 +160,7 @@ class Buttons:
                     devices.enter_context(attempt.pop_all())
             except Exception as error:
                 health.note("pins", Fault(f"{type(error).__name__}: {error}", cure(error)))
-                await trio.sleep(retry)
-                retry = min(2 * retry, LAST_RETRY_SECONDS)
+                await back_off.wait()
                 continue
             log.info("buttons: %s by the pins of %s", ", ".join(lines), name_of(factory))
             self._factory, self._lines = factory, lines

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from laned.config.display import DisplayConfig
+from laned.hardware.back_off import BackOff
 from laned.hardware.burn_in import AWAKE, Light, care
 from laned.hardware.panel import Panel, PanelError
 from laned.offload import Offload
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 1.5
 """How long each part of a screen is shown that does not show whole."""
-FIRST_RETRY_SECONDS = 1.0
-LAST_RETRY_SECONDS = 30.0
 FAREWELL_SECONDS = 2.0
 MAX_SCALE = 8
 
@@ -117,7 +116,7 @@ class Display:
                 self.wake()
 
     async def _keep_shown(self, report: Callable[[str], None]) -> None:
-        tick, moves, since, retry = 0, 0, 0.0, FIRST_RETRY_SECONDS
+        tick, moves, since, back_off = 0, 0, 0.0, BackOff()
         shown: Screen | None = None
         seen: trio.Event | None = None
         while True:
@@ -136,16 +135,15 @@ class Display:
                 goes_on = await self._show(screen, tick, due.light, afresh=moved)
             except PanelError as error:
                 self.errors += 1
-                if retry == FIRST_RETRY_SECONDS:
+                if not back_off.failing:
                     log.warning("display: %s: %s; trying again", self._config.driver, error)
                 self._tell(report, "failing")
-                await trio.sleep(retry)
-                retry = min(2 * retry, LAST_RETRY_SECONDS)
+                await back_off.wait()
                 continue
-            if retry != FIRST_RETRY_SECONDS:
+            if back_off.failing:
                 log.info("display: %s works again", self._config.driver)
             self._tell(report, "ok")
-            retry = FIRST_RETRY_SECONDS
+            back_off.succeeded()
             steps = goes_on and due.light is not Light.OFF
             turn = trio.current_time() + TICK_SECONDS if steps else math.inf
             with trio.move_on_at(min(turn, now + due.lasts)):

@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 
     from laned.hardware.partial_update import Paged, Pages
 
-SPI_PARAMETERS = (
-    *("device", "bus_speed_hz", "gpio_DC", "gpio_RST", "spi_mode", "transfer_size"),
-    *("reset_hold_time", "reset_release_time"),
-)
-DEVICE_PARAMETERS = ("page_address_offset", "h_offset", "v_offset")
-
 
 class PanelError(Exception):
     """The panel could not be opened or written to."""
@@ -128,7 +122,7 @@ def _device(config: DisplayConfig, opened: ExitStack) -> Any:
         raise LookupError(f"luma.oled has no {config.driver!r}, only {', '.join(oled.__all__)}")
     bus = _i2c(config) if config.interface == "i2c" else _spi(config, opened)
     opened.callback(bus.cleanup)
-    return getattr(oled, config.driver)(bus, **shape, **_given(config, DEVICE_PARAMETERS))
+    return getattr(oled, config.driver)(bus, **shape, **config.model_parameters)
 
 
 def _i2c(config: DisplayConfig) -> Any:
@@ -139,13 +133,7 @@ def _i2c(config: DisplayConfig) -> Any:
 def _spi(config: DisplayConfig, opened: ExitStack) -> Any:
     serial = importlib.import_module("luma.core.interface.serial")
     lines = Lines(gpio.real_pins(), opened)
-    return serial.spi(gpio=lines, port=config.port, **_given(config, SPI_PARAMETERS))
-
-
-def _given(config: DisplayConfig, names: tuple[str, ...]) -> dict[str, Any]:
-    """The parameters of those names that the configuration has."""
-    values = {name: getattr(config, name.lower()) for name in names}
-    return {name: value for name, value in values.items() if value is not None}
+    return serial.spi(gpio=lines, port=config.port, **config.spi_parameters)
 
 
 class Lines:

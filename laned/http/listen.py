@@ -12,6 +12,8 @@ from pathlib import Path
 
 import trio
 
+from laned.config.schema import host_port
+
 BACKLOG = 512
 """Connections that the kernel keeps waiting for `accept`, per listener.
 
@@ -23,15 +25,12 @@ Listener = trio.abc.Listener[trio.SocketStream]
 
 
 def split_bind(bind: str) -> tuple[str, int]:
-    """Split "host:port", an IPv6 address in brackets; ValueError says what is wrong."""
-    host, colon, port = bind.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    if bracketed:
-        host = host[1:-1]
-    port_ok = port.isascii() and port.isdecimal() and int(port) <= 0xFFFF
-    if not (colon and host and port_ok) or (":" in host) != bracketed:
-        raise ValueError(f'{bind!r}: expected "host:port" or "[IPv6 address]:port", port 0..65535')
-    return host, int(port)
+    """Split "host:port", where port 0 is a free one; ValueError says what is wrong."""
+    try:
+        return host_port(bind, lowest=0)
+    except ValueError:
+        expected = 'expected "host:port" or "[IPv6 address]:port", port 0..65535'
+        raise ValueError(f"{bind!r}: {expected}") from None
 
 
 async def listen_tcp(bind: str) -> list[trio.SocketListener]:

@@ -13,11 +13,11 @@ from laned.lane.state import Hardware, SessionState
 from laned.publishing import Published
 from laned.views.lane import ClosedPromptView, PromptView, SessionView
 from laned.views.till_events import (
-    ButtonNews,
-    CardNews,
-    JournalNews,
-    News,
-    TerminalNews,
+    ButtonEvent,
+    CardEvent,
+    JournalEvent,
+    TerminalEvent,
+    TillEvent,
 )
 
 log = logging.getLogger("laned.lane")
@@ -35,7 +35,7 @@ class LaneLog:
 
     def __call__(self, published: Published) -> None:
         """Write what is worth a line."""
-        for item in published.news:
+        for item in published.till_events:
             match item.data:
                 case Payment() as payment:
                     self._state(item, _payment(payment), _loudness(payment), payment.id)
@@ -45,19 +45,19 @@ class LaneLog:
                 case Hardware(display=display, buttons=buttons):
                     level = logging.WARNING if "failing" in (display, buttons) else logging.INFO
                     self._state(item, f"display {display}, buttons {buttons}", level)
-                case JournalNews(journal=journal):
+                case JournalEvent(journal=journal):
                     level = logging.INFO if journal == "ok" else logging.ERROR
                     self._state(item, f"journal {journal}", level)
                 case PromptView() as prompt:
                     _tell(item, _prompt(prompt), payment=_id(published.after.payment))
-                case ButtonNews(name=name, action=action):
+                case ButtonEvent(name=name, action=action):
                     _tell(item, f"button {name} {action}", logging.DEBUG)
-                case CardNews(action=action):
+                case CardEvent(action=action):
                     _tell(item, f"card {action}", payment=_id(published.after.payment))
-                case TerminalNews(event=event):
+                case TerminalEvent(event=event):
                     _tell(item, f"terminal {_word(event)}")
 
-    def _state(self, item: News, text: str, level: int, payment: str | None = None) -> None:
+    def _state(self, item: TillEvent, text: str, level: int, payment: str | None = None) -> None:
         if level > logging.DEBUG:
             if self._told.get(item.name) == text:
                 return
@@ -65,7 +65,9 @@ class LaneLog:
         _tell(item, text, level, payment)
 
 
-def _tell(item: News, text: str, level: int = logging.INFO, payment: str | None = None) -> None:
+def _tell(
+    item: TillEvent, text: str, level: int = logging.INFO, payment: str | None = None
+) -> None:
     fields: dict[str, Any] = {"event": item.name, "payment": payment}
     log.log(level, "%s", text, extra=fields)
 

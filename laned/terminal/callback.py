@@ -1,7 +1,9 @@
 """The app that the terminal posts to: displays, printouts, questions and notifications.
 
-Answers at once, except to a question, whose connection is held until it is answered. Nothing that
-is refused here has an effect. Source: protocol, section "What the terminal posts to us".
+A display is answered at once, before the lane has taken it: an answer that waits for a disk delays
+the terminal. The connection of a question is held until it is answered, any other until what was
+told is on disk. Nothing that is refused here has an effect. Source: protocol, section "What the
+terminal posts to us".
 """
 
 import itertools
@@ -27,6 +29,7 @@ from laned.http.asgi import (
 )
 from laned.http.serve import Peer
 from laned.http.slots import Share
+from laned.inbox import LaneStopped, Submit
 from laned.lane import events as ev
 from laned.lane.addresses import unproven
 from laned.lane.state import LaneState
@@ -56,7 +59,7 @@ from laned.nexo.messages import (
     response_header,
 )
 from laned.nexo.xml import MAX_BYTES, shown
-from laned.runner import LaneStopped, Runner
+from laned.publishing import Watch
 from laned.terminal.allowlist import Peers
 from laned.terminal.names import Names
 
@@ -86,8 +89,9 @@ class _Refused(Exception):  # noqa: N818
 class Callback:
     """The terminal's side of the lane, as an ASGI app."""
 
-    def __init__(self, runner: Runner, names: Names | None = None) -> None:
-        self._runner = runner
+    def __init__(self, lane: Watch, inbox: Submit, names: Names | None = None) -> None:
+        self._lane = lane
+        self._inbox = inbox
         self._peers = Peers(names or Names())
         self._strangers: dict[str, deque[float]] = {}  # when each was heard, the newest peer last
         self._keys = itertools.count(1)
@@ -96,7 +100,7 @@ class Callback:
 
     def door(self, who: str | Peer) -> Share:
         """Decide what the peer at this address may hold of the listener's connections."""
-        return self._peers.share(str(who), self._runner.state)
+        return self._peers.share(str(who), self._lane.state)
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: tuple[tuple[bytes, bytes], ...] = ()
@@ -135,10 +139,10 @@ class Callback:
         if scope["method"] != "POST":
             raise _Refused(405, f"{scope['method']} is not POST")
         peer = (scope.get("client") or ("",))[0]
-        if not self._peers.admits(peer, self._runner.state):  # it may have changed meanwhile
+        if not self._peers.admits(peer, self._lane.state):  # it may have changed meanwhile
             return self._announcement(body, peer), peer, False
         message = decode(body)
-        ours = self._runner.state.config.terminal.poi_id
+        ours = self._lane.state.config.terminal.poi_id
         if message.header.poi_id != ours:
             raise _Refused(400, f"POIID {shown(message.header.poi_id)} is not {ours!r}")
         if message.header.type == MessageType.RESPONSE:
@@ -147,7 +151,7 @@ class Callback:
 
     def _announcement(self, body: bytes, peer: str) -> Message:
         """A stranger's message, if a terminal announces with it that it is there."""
-        ours = self._runner.state.config.terminal.poi_id
+        ours = self._lane.state.config.terminal.poi_id
         if self._may_announce(peer):
             with suppress(NexoError):
                 message = decode(body)
@@ -181,7 +185,7 @@ class Callback:
             case DisplayRequest(outputs=outputs):
                 texts = tuple(_shortened(text) for output in outputs for text in output.texts)
                 texts = texts[:MAX_TEXTS]  # the till's history keeps many of these
-                await self._runner.handle(ev.DisplayShown(texts))
+                await self._inbox.submit(ev.DisplayShown(texts))  # its answer waits for no disk
                 return _display_response(outputs)
             case PrintRequest(response_mode=mode, receipt=receipt):
                 await self._tell(ev.Printed(receipt))
@@ -202,7 +206,7 @@ class Callback:
             case TransmitRequest() as announcement:
                 address = _announces(announcement, peer)
                 if address is not None:
-                    await self._runner.handle(ev.AddressAnnounced(address, admitted))
+                    await self._inbox.handle(ev.AddressAnnounced(address, admitted))
                 return None
             case _:
                 self._log.warning("unused", f"a {type(body).__name__} is not used")
@@ -210,8 +214,8 @@ class Callback:
 
     async def _tell(self, event: ev.Event) -> None:
         """Bring an event to the lane, unless a stranger may have made it up."""
-        if not unproven(self._runner.state):
-            await self._runner.handle(event)
+        if not unproven(self._lane.state):
+            await self._inbox.handle(event)
 
     async def _ask(self, request: InputRequest, receive: Receive) -> InputResponse:
         """Hold the terminal's question until somebody answers it.
@@ -239,12 +243,12 @@ class Callback:
             await disconnected(receive)
             gone = True
             with suppress(LaneStopped):
-                await self._runner.handle(ev.InputWithdrawn(key))
+                await self._inbox.handle(ev.InputWithdrawn(key))
             nursery.cancel_scope.cancel()
 
         async def bring() -> None:
             with suppress(LaneStopped):
-                await self._runner.handle(asked)
+                await self._inbox.handle(asked)
                 return
             nursery.cancel_scope.cancel()
 
@@ -253,7 +257,7 @@ class Callback:
             nursery.start_soon(hung_up)
             nursery.start_soon(bring)
             # waiting begins before the lane knows the question: no answer can come too early
-            confirmed = await self._runner.until(closed)
+            confirmed = await self._lane.until(closed)
             nursery.cancel_scope.cancel()
         if gone:
             raise Disconnected

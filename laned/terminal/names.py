@@ -18,7 +18,7 @@ import trio
 
 from laned.config.schema import host_port
 from laned.lane.state import LaneState
-from laned.runner import Runner
+from laned.publishing import Watch
 
 LOOK_UP_WITHIN: Final = 5.0  # seconds that anybody waits for a name server
 LOOK_UP_EVERY: Final = 30.0  # seconds after which a name that is in use is looked up again
@@ -103,11 +103,11 @@ class _SystemLookUp:
         return [str(entry[4][0]) for entry in found]
 
 
-async def watch(runner: Runner, names: Names) -> None:
+async def watch(lane: Watch, names: Names) -> None:
     """Look up what the lane uses, as long as it is used."""
     async with trio.open_nursery() as nursery:
         looking = trio.CancelScope()
-        async for hosts in runner.changes(_in_use):
+        async for hosts in lane.changes(_in_use):
             looking.cancel()
             looking = trio.CancelScope()
             if hosts:

@@ -12,9 +12,10 @@ from typing import Final
 import trio
 
 from laned.config.schema import host_port
+from laned.inbox import Submit
 from laned.lane import events as ev
 from laned.lane.state import LaneState, Phase
-from laned.runner import Runner
+from laned.publishing import Watch
 from laned.terminal.names import Names
 
 PROBE_EVERY: Final = 20.0  # seconds between two connections while all is well
@@ -44,15 +45,15 @@ async def _connects(address: str, within: float, names: Names) -> bool:
     return False
 
 
-async def watch(runner: Runner, probe: Probe) -> None:
+async def watch(lane: Watch, inbox: Submit, probe: Probe) -> None:
     """Probe the terminal as long as the lane is idle with a session; tell when that changes."""
     async with trio.open_nursery() as nursery:
         watching = trio.CancelScope()
-        async for address in runner.changes(_idle_at):
+        async for address in lane.changes(_idle_at):
             watching.cancel()
             watching = trio.CancelScope()
             if address is not None:
-                nursery.start_soon(_watch, runner, probe, address, watching)
+                nursery.start_soon(_watch, inbox, probe, address, watching)
         watching.cancel()
 
 
@@ -60,12 +61,12 @@ def _idle_at(state: LaneState) -> str | None:
     return state.terminal.address if state.phase is Phase.READY else None
 
 
-async def _watch(runner: Runner, probe: Probe, address: str, scope: trio.CancelScope) -> None:
+async def _watch(inbox: Submit, probe: Probe, address: str, scope: trio.CancelScope) -> None:
     with scope:
         failed = False
         while True:
             await trio.sleep(PROBE_AGAIN if failed else PROBE_EVERY)
             reached = await probe(address)
             if failed:  # gone; or back, perhaps restarted and without the session
-                runner.submit_nowait(ev.TerminalProbed(address, reached))
+                inbox.submit_nowait(ev.TerminalProbed(address, reached))
             failed = not reached

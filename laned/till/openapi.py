@@ -7,39 +7,38 @@ import msgspec
 
 from laned import __version__
 from laned.lane.state import Hardware
-from laned.till.bodies import PAYMENT_ID, RequestBody
 from laned.till.problems import CONTENT_TYPE, ProblemBody, status_of
 from laned.till.requests import MAX_WAIT
-from laned.till.routes import Route
+from laned.till.route import Route
 from laned.views.lane import ClosedPromptView, DisplayView, PromptView
 from laned.views.till_events import (
-    ButtonNews,
-    CardNews,
-    JournalNews,
-    PrintNews,
-    TerminalNews,
+    ButtonEvent,
+    CardEvent,
+    JournalEvent,
+    PrintEvent,
+    TerminalEvent,
 )
 
 _EVENTS = (
-    ButtonNews,
-    CardNews,
+    ButtonEvent,
+    CardEvent,
     ClosedPromptView,
     DisplayView,
     Hardware,
-    JournalNews,
-    PrintNews,
+    JournalEvent,
+    PrintEvent,
     PromptView,
-    TerminalNews,
+    TerminalEvent,
 )
 _TEMPLATE = "#/components/schemas/{name}"
 
 
-def document(routes: Sequence[Route]) -> dict[str, Any]:
+def document(routes: Sequence[Route[Any]]) -> dict[str, Any]:
     """The document for `routes`."""
     types: list[Any] = [ProblemBody, *_EVENTS]
     for route in routes:
         types += [kind for kind in route.answers.values() if kind not in (str, bytes)]
-        types += [route.body] if route.body else []
+        types += [route.body] if route.has_body else []
     schemas, components = msgspec.json.schema_components(types, ref_template=_TEMPLATE)
     by_type = dict(zip(map(_key, types), schemas, strict=True))
     paths: dict[str, Any] = {}
@@ -63,7 +62,7 @@ def _key(kind: Any) -> str:
     return str(kind)
 
 
-def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+def _operation(route: Route[Any], schemas: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
@@ -76,7 +75,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
             for status, kind in route.answers.items()
         },
     }
-    if route.body is not None:
+    if route.has_body:
         operation["requestBody"] = {
             "required": bool(_required(route.body)),
             "content": {"application/json": {"schema": schemas[_key(route.body)]}},
@@ -98,11 +97,11 @@ def _schema(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _required(body: type[RequestBody]) -> list[str]:
+def _required(body: type[msgspec.Struct]) -> list[str]:
     return [field.name for field in msgspec.structs.fields(body) if field.required]
 
 
-def _problems(route: Route) -> dict[int, list[str]]:
+def _problems(route: Route[Any]) -> dict[int, list[str]]:
     codes: list[str] = [*route.codes, "bad_request", "invalid", "too_large", "internal"]
     by_status: dict[int, list[str]] = {}
     for code in codes:
@@ -110,24 +109,25 @@ def _problems(route: Route) -> dict[int, list[str]]:
     return dict(sorted(by_status.items()))
 
 
-def _parameters(route: Route) -> list[dict[str, Any]]:
+def _parameters(route: Route[Any]) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = []
     if route.variable is not None:
         schema: dict[str, Any] = {"type": "string"}
-        if route.variable == "id" and route.method == "PUT":
-            schema["pattern"] = f"^{PAYMENT_ID.pattern}$"
+        if route.pattern is not None:
+            schema["pattern"] = route.pattern
         parameters.append(
             {"name": route.variable, "in": "path", "required": True, "schema": schema}
         )
-    for name, schema in route.query.items():
-        parameters.append({"name": name, "in": "query", "schema": schema})
-    if route.wait:
+    parameters += [
+        {"name": field.name, "in": "query", "schema": field.schema} for field in route.query
+    ]
+    if route.waits:
         description = f"`wait=N`: answered when final, or after N seconds (up to {MAX_WAIT:g})"
         schema = {"type": "string"}
         parameters.append(
             {"name": "Prefer", "in": "header", "schema": schema, "description": description}
         )
-    if route.name == "events":
+    if route.resumes:
         description = "the `id` of an event; after any other text nothing is replayed"
         schema = {"type": "string"}
         parameters.append(

@@ -1,7 +1,8 @@
 """A till's request taken apart, and the answer to it."""
 
 import re
-from typing import Final
+from collections.abc import AsyncIterator
+from typing import Final, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -18,12 +19,15 @@ _encode = msgspec.json.Encoder().encode
 _WAIT: Final = re.compile(rb"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})\"?", re.IGNORECASE)
 
 
-class Request(Struct, frozen=True, kw_only=True):
-    """One request: its path's variable, query, body, and what its headers ask for."""
+B = TypeVar("B")
+
+
+class Request(Struct, Generic[B], frozen=True, kw_only=True):
+    """One request: its path's variable, query, decoded body, and what its headers ask for."""
 
     name: str
     query: dict[str, str]
-    body: bytes
+    body: B
     wait: float
     last_event_id: int | None
     peer: Peer | None
@@ -37,19 +41,27 @@ class Answer(Struct, frozen=True, kw_only=True):
     content_type: str = "application/json"
 
 
+class EventStream(Struct, frozen=True):
+    """An answer that goes on: server-sent events, each ready to be written."""
+
+    events: AsyncIterator[bytes]
+
+
 def answer(status: int, value: object) -> Answer:
     """An answer in JSON."""
     return Answer(status=status, content=_encode(value))
 
 
-def request(scope: Scope, name: str, body: bytes, allowed: frozenset[str]) -> Request:
-    """Take a request apart; a query field that is not in `allowed` is refused."""
+def request(
+    scope: Scope, name: str, query: dict[str, str], body: B, *, waits: bool, resumes: bool
+) -> Request[B]:
+    """Put a request together; `Prefer: wait` and `Last-Event-ID` are heard where it says so."""
     headers = dict(scope["headers"])
-    wait = _WAIT.search(headers.get(b"prefer", b""))
-    last = headers.get(b"last-event-id", b"")
+    wait = _WAIT.search(headers.get(b"prefer", b"")) if waits else None
+    last = headers.get(b"last-event-id", b"") if resumes else b""
     return Request(
         name=name,
-        query=_query(scope["query_string"], allowed),
+        query=query,
         body=body,
         wait=min(float(wait[1]), MAX_WAIT) if wait else 0.0,
         last_event_id=int(last) if re.fullmatch(rb"\d{1,18}", last) else None,
@@ -57,7 +69,8 @@ def request(scope: Scope, name: str, body: bytes, allowed: frozenset[str]) -> Re
     )
 
 
-def _query(query: bytes, allowed: frozenset[str]) -> dict[str, str]:
+def read_query(query: bytes, allowed: frozenset[str]) -> dict[str, str]:
+    """Take a query apart; a field that is not in `allowed` is refused: ProblemError."""
     try:
         pairs = parse_qsl(
             query.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS
@@ -70,11 +83,3 @@ def _query(query: bytes, allowed: frozenset[str]) -> dict[str, str]:
             detail = f"no query field {key!r} here; known: {known}"
             raise ProblemError("invalid", detail, field=key[:64])
     return dict(pairs)
-
-
-def number(query: dict[str, str], key: str, default: int, low: int, high: int) -> int:
-    """A whole number of the query within its bounds: ProblemError `invalid`."""
-    text = query.get(key, str(default))
-    if not re.fullmatch("[0-9]{1,9}", text) or not low <= int(text) <= high:
-        raise ProblemError("invalid", f"{key} is a whole number, {low} to {high}", field=key)
-    return int(text)

@@ -1,105 +1,63 @@
-"""The till's routes as data: what is asked for where, and what comes back.
+"""The till's routes as data: who answers what is asked for where, and what comes back.
 
-The dispatcher and the OpenAPI document both read this table.
+A row names its handler and the type of its body, and mypy holds them together. The dispatcher
+decodes by the row, and the OpenAPI document is made from it, so neither can say what the other does
+not do.
 """
 
+from collections.abc import Sequence
+from functools import cache
+from types import NoneType
 from typing import Any, Final
 
-from msgspec import Struct
-
-from laned.lane.payment import Payment, PaymentState
-from laned.till import bodies, problems
+from laned.lane.payment import Payment
+from laned.till import answers, bodies, problems, query
+from laned.till.handlers import Handlers
+from laned.till.openapi import document
+from laned.till.requests import Answer, Request, answer
+from laned.till.route import Route
 from laned.views import lane as views
 
 
-class Payments(Struct, frozen=True):
-    """A page of payments, newest first."""
-
-    payments: tuple[Payment, ...]
-
-
-class PromptAnswer(Struct, frozen=True):
-    """A prompt that the till has answered."""
-
-    id: str
-    answer: bool
-    by: str
+async def openapi(handlers: Handlers, asked: Request[None]) -> Answer:
+    """Answer with the document of all routes."""
+    return _document()
 
 
-class Learning(Struct, frozen=True):
-    """For so many seconds a first address may come from anywhere."""
-
-    seconds: float
-
-
-class Press(Struct, frozen=True):
-    """A press of a virtual button that has begun."""
-
-    name: str
-    seconds: float
-
-
-class Route(Struct, frozen=True, kw_only=True):
-    """One route. `template` has at most one variable; `wait` tells that `Prefer: wait` is heard."""
-
-    name: str
-    method: str
-    template: str
-    summary: str
-    answers: dict[int, Any]
-    codes: tuple[problems.Code, ...] = ()
-    body: type[bodies.RequestBody] | None = None
-    query: dict[str, dict[str, Any]] = {}
-    wait: bool = False
-    media: str = "application/json"
-
-    def match(self, path: str) -> str | None:
-        """The path's variable if the path is this route's ("" where it has none), else None."""
-        before, brace, after = self.template.partition("{")
-        if not brace:
-            return "" if path == self.template else None
-        after = after.partition("}")[2]
-        if not (path.startswith(before) and path.endswith(after)):
-            return None
-        variable = path[len(before) : len(path) - len(after)]
-        fits = variable and "/" not in variable and len(path) > len(before) + len(after)
-        return variable if fits else None
-
-    @property
-    def variable(self) -> str | None:
-        """The name of the path's variable."""
-        return self.template.partition("{")[2].partition("}")[0] or None
-
-    @property
-    def query_names(self) -> frozenset[str]:
-        """The query fields that are understood."""
-        return frozenset(self.query)
+@cache
+def _document() -> Answer:
+    return answer(200, document(ROUTES))
 
 
 _UNFINISHED: Final[tuple[problems.Code, ...]] = ("lane_busy", "outcome_unknown")
 
-ROUTES: Final = (
+_ROWS = (
     Route(
-        name="lane",
         method="GET",
         template="/v1/lane",
+        handler=Handlers.lane,
+        body=NoneType,
         summary="The whole lane: session, display, prompt, payment, journal, hardware.",
         answers={200: views.LaneView},
     ),
     Route(
-        name="events",
         method="GET",
         template="/v1/events",
+        handler=Handlers.events,
+        body=NoneType,
         summary="Server-sent events: `lane` first, then what was missed after `Last-Event-ID`,"
         " then live.",
         answers={200: str},
         codes=("too_many_streams",),
+        resumes=True,
         media="text/event-stream",
     ),
     Route(
-        name="put_payment",
         method="PUT",
         template="/v1/payments/{id}",
+        handler=Handlers.put_payment,
+        body=bodies.PaymentBody,
+        pattern=f"^{bodies.PAYMENT_ID.pattern}$",
         summary="Make a payment or refund. The same again is answered with the payment as it"
         " stands, and never charges twice.",
         answers={201: Payment, 200: Payment},
@@ -109,54 +67,52 @@ ROUTES: Final = (
             "terminal_unavailable",
             "journal_unavailable",
         ),
-        body=bodies.PaymentBody,
-        wait=True,
+        waits=True,
     ),
     Route(
-        name="get_payment",
         method="GET",
         template="/v1/payments/{id}",
+        handler=Handlers.get_payment,
+        body=NoneType,
         summary="One payment.",
         answers={200: Payment},
         codes=("not_found", "journal_unavailable"),
-        wait=True,
+        waits=True,
     ),
     Route(
-        name="payments",
         method="GET",
         template="/v1/payments",
+        handler=Handlers.payments,
+        body=NoneType,
         summary="Payments, newest first.",
-        answers={200: Payments},
+        answers={200: answers.Payments},
         codes=("journal_unavailable",),
-        query={
-            "state": {"type": "string", "enum": list(PaymentState)},
-            "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
-            "before": {"type": "string", "description": "a payment's id"},
-        },
+        query=(query.STATE, query.LIMIT, query.BEFORE),
     ),
     Route(
-        name="abort",
         method="POST",
         template="/v1/payments/{id}/abort",
+        handler=Handlers.abort,
+        body=bodies.RequestBody,
         summary="Ask for the payment to end; its outcome says what became of it. Declines an open"
         " signature prompt.",
         answers={202: Payment},
         codes=("not_found", "not_abortable", "terminal_unavailable", "journal_unavailable"),
-        body=bodies.RequestBody,
     ),
     Route(
-        name="confirm",
         method="POST",
         template="/v1/payments/{id}/confirm",
+        handler=Handlers.confirm,
+        body=bodies.RequestBody,
         summary="Confirm a pending payment in place of the button.",
         answers={202: Payment},
         codes=("not_found", "not_pending", "terminal_unavailable", "journal_unavailable"),
-        body=bodies.RequestBody,
     ),
     Route(
-        name="reversal",
         method="POST",
         template="/v1/payments/{id}/reversal",
+        handler=Handlers.reversal,
+        body=bodies.ReversalBody,
         summary="Reverse an approved payment, only the terminal's last; see its `reversal`.",
         answers={202: Payment},
         codes=(
@@ -166,12 +122,12 @@ ROUTES: Final = (
             "terminal_unavailable",
             "journal_unavailable",
         ),
-        body=bodies.ReversalBody,
     ),
     Route(
-        name="resolve",
         method="POST",
         template="/v1/payments/{id}/resolve",
+        handler=Handlers.resolve,
+        body=bodies.ResolveBody,
         summary="Close an unknown payment by hand. A later answer of the terminal wins.",
         answers={200: Payment},
         codes=(
@@ -181,94 +137,99 @@ ROUTES: Final = (
             "terminal_unavailable",
             "journal_unavailable",
         ),
-        body=bodies.ResolveBody,
     ),
     Route(
-        name="acknowledge",
         method="POST",
         template="/v1/session/acknowledge-journal",
+        handler=Handlers.acknowledge,
+        body=bodies.RequestBody,
         summary="Take payments again although the journal is a new one.",
         answers={200: views.LaneView},
         codes=("terminal_unavailable", "journal_unavailable"),
-        body=bodies.RequestBody,
     ),
     Route(
-        name="prompt",
         method="POST",
         template="/v1/prompts/{id}",
-        summary="Answer a prompt; the first answer wins.",
-        answers={200: PromptAnswer},
-        codes=("prompt_closed", "terminal_unavailable"),
+        handler=Handlers.prompt,
         body=bodies.PromptBody,
+        summary="Answer a prompt; the first answer wins.",
+        answers={200: answers.PromptAnswer},
+        codes=("prompt_closed", "terminal_unavailable"),
     ),
     Route(
-        name="login",
         method="POST",
         template="/v1/session/login",
+        handler=Handlers.login,
+        body=bodies.RequestBody,
         summary="Log in to the terminal by hand.",
         answers={200: views.SessionView},
         codes=("lane_busy", "terminal_refused", "terminal_unavailable", "journal_unavailable"),
-        body=bodies.RequestBody,
     ),
     Route(
-        name="logout",
         method="POST",
         template="/v1/session/logout",
+        handler=Handlers.logout,
+        body=bodies.LogoutBody,
         summary="Log out of the terminal by hand.",
         answers={200: views.SessionView},
         codes=("lane_busy", "terminal_refused", "terminal_unavailable", "journal_unavailable"),
-        body=bodies.LogoutBody,
     ),
     Route(
-        name="learn",
         method="POST",
         template="/v1/session/learn",
-        summary="For 10 minutes the lane's first terminal may announce its address from anywhere.",
-        answers={200: Learning},
-        codes=("terminal_unavailable", "journal_unavailable"),
+        handler=Handlers.learn,
         body=bodies.RequestBody,
+        summary="For 10 minutes the lane's first terminal may announce its address from anywhere.",
+        answers={200: answers.Learning},
+        codes=("terminal_unavailable", "journal_unavailable"),
     ),
     Route(
-        name="update",
         method="POST",
         template="/v1/terminal/update",
+        handler=Handlers.update,
+        body=bodies.RequestBody,
         summary="Have the terminal look for updates.",
         answers={200: views.SessionView},
         codes=("lane_busy", "terminal_refused", "terminal_unavailable", "journal_unavailable"),
-        body=bodies.RequestBody,
     ),
     Route(
-        name="display",
         method="GET",
         template="/v1/display.png",
+        handler=Handlers.display,
+        body=NoneType,
         summary="What the OLED shows, pixel for pixel: black while it is switched off.",
         answers={200: bytes},
         codes=("not_found",),
-        query={"scale": {"type": "integer", "minimum": 1, "maximum": 8, "default": 1}},
+        query=(query.SCALE,),
         media="image/png",
     ),
     Route(
-        name="press",
         method="POST",
         template="/v1/buttons/{name}/press",
-        summary="Press a virtual button.",
-        answers={202: Press},
-        codes=("not_found",),
+        handler=Handlers.press,
         body=bodies.PressBody,
+        summary="Press a virtual button.",
+        answers={202: answers.Press},
+        codes=("not_found",),
     ),
     Route(
-        name="metrics",
         method="GET",
         template="/metrics",
+        handler=Handlers.metrics,
+        body=NoneType,
         summary="The lane in numbers, as Prometheus reads them.",
         answers={200: str},
         media="text/plain",
     ),
     Route(
-        name="openapi",
         method="GET",
         template="/v1/openapi.json",
+        handler=openapi,
+        body=NoneType,
         summary="This document.",
         answers={200: dict[str, Any]},
     ),
 )
+
+# In two steps: with Any around them, the rows' handlers and bodies would not be compared.
+ROUTES: Final[Sequence[Route[Any]]] = _ROWS

@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from laned import __version__
+from laned.lane.payment import Payment
 from laned.lane.state import (
     AnsweredBy,
     Hardware,
@@ -90,6 +91,17 @@ def lane(state: LaneState) -> LaneView:
 def set_aside(state: LaneState) -> tuple[str, ...]:
     """The payments whose outcome the terminal has not told, and nobody else: the newest first."""
     return tuple(one.payment.id for one in reversed(state.set_aside) if one.payment.unknown)
+
+
+def payment(state: LaneState, payment_id: str) -> Payment | None:
+    """The payment with this id as it stands, if the lane is at work on it or has settled it last.
+
+    What is being reversed is both.
+    """
+    for found in (state.payment, state.settled):
+        if found is not None and found.id == payment_id:
+            return found
+    return None
 
 
 def session(state: LaneState) -> SessionView:

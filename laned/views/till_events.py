@@ -11,7 +11,7 @@ from laned.views import lane as views
 
 TO_BE_SIGNED = (Phase.SIGNING, Phase.SIGNING_RELOGIN)
 
-NewsName = Literal[
+TillEventName = Literal[
     "session",
     "payment",
     "display",
@@ -25,14 +25,14 @@ NewsName = Literal[
 ]
 
 
-class News(Struct, frozen=True):
+class TillEvent(Struct, frozen=True):
     """One thing worth telling: an event's name, and its data ready to be written as JSON."""
 
-    name: NewsName
+    name: TillEventName
     data: Any
 
 
-class PrintNews(Struct, frozen=True, kw_only=True):
+class PrintEvent(Struct, frozen=True, kw_only=True):
     """A document that the terminal wants printed, and the payment it belongs to."""
 
     document: Literal["merchant", "customer"]
@@ -41,94 +41,94 @@ class PrintNews(Struct, frozen=True, kw_only=True):
     payment: str | None
 
 
-class CardNews(Struct, frozen=True):
+class CardEvent(Struct, frozen=True):
     """The card went into the terminal's reader or came out of it."""
 
     action: Literal["inserted", "removed"]
 
 
-class TerminalNews(Struct, frozen=True):
+class TerminalEvent(Struct, frozen=True):
     """Any other notification of the terminal."""
 
     event: str
     details: str
 
 
-class ButtonNews(Struct, frozen=True):
+class ButtonEvent(Struct, frozen=True):
     """A button was pressed or released."""
 
     name: str
     action: Literal["pressed", "released"]
 
 
-class JournalNews(Struct, frozen=True):
+class JournalEvent(Struct, frozen=True):
     """The journal's condition changed."""
 
     journal: str
 
 
-def news(before: LaneState, event: ev.Event | None, after: LaneState) -> list[News]:
+def till_events(before: LaneState, event: ev.Event | None, after: LaneState) -> list[TillEvent]:
     """What happened in the step from `before` to `after`, in the order a till wants to hear it."""
     told = _of_event(event, after)
     if after.phase in TO_BE_SIGNED and before.phase not in TO_BE_SIGNED:
         told.append(_to_be_signed(after))
     if after.payment is not before.payment and after.payment is not None:
-        told.append(News("payment", after.payment))
+        told.append(TillEvent("payment", after.payment))
     if after.settled is not before.settled and after.settled is not None:
-        told.append(News("payment", after.settled))
+        told.append(TillEvent("payment", after.settled))
     told += _of_prompt(before, after)
     display = views.display(after)
     if display != views.display(before):
-        told.append(News("display", display))
+        told.append(TillEvent("display", display))
     if views.session(after) != views.session(before):
-        told.append(News("session", views.session(after)))
+        told.append(TillEvent("session", views.session(after)))
     if after.hardware != before.hardware:
-        told.append(News("hardware", after.hardware))
+        told.append(TillEvent("hardware", after.hardware))
     if after.journal != before.journal:
-        told.append(News("journal", JournalNews(after.journal)))
+        told.append(TillEvent("journal", JournalEvent(after.journal)))
     return told
 
 
-def _of_event(event: ev.Event | None, state: LaneState) -> list[News]:
+def _of_event(event: ev.Event | None, state: LaneState) -> list[TillEvent]:
     match event:
         case ev.Printed(receipt=receipt):
             customer = receipt.qualifier == "CustomerReceipt"
-            printed = PrintNews(
+            printed = PrintEvent(
                 document="customer" if customer else "merchant",
                 lines=receipt.lines,
                 data=receipt.data,
                 payment=state.payment.id if state.payment else None,
             )
-            return [News("print", printed)]
+            return [TillEvent("print", printed)]
         case ev.TerminalNotified(event="CardInserted"):
-            return [News("card", CardNews("inserted"))]
+            return [TillEvent("card", CardEvent("inserted"))]
         case ev.TerminalNotified(event="CardRemoved"):
-            return [News("card", CardNews("removed"))]
+            return [TillEvent("card", CardEvent("removed"))]
         case ev.TerminalNotified(event=name, details=details):
-            return [News("terminal", TerminalNews(name, details))]
+            return [TillEvent("terminal", TerminalEvent(name, details))]
         case ev.ButtonPressed(name=name):
-            return [News("button", ButtonNews(name, "pressed"))]
+            return [TillEvent("button", ButtonEvent(name, "pressed"))]
         case ev.ButtonReleased(name=name):
-            return [News("button", ButtonNews(name, "released"))]
+            return [TillEvent("button", ButtonEvent(name, "released"))]
         case _:
             return []
 
 
-def _to_be_signed(state: LaneState) -> News:
+def _to_be_signed(state: LaneState) -> TillEvent:
     """Light integration: the merchant's receipt, which the terminal does not ask us to print."""
     assert state.payment is not None
     receipt = state.payment.receipts.merchant or ReceiptText(())
-    printed = PrintNews(
+    printed = PrintEvent(
         document="merchant", lines=receipt.lines, data=receipt.data, payment=state.payment.id
     )
-    return News("print", printed)
+    return TillEvent("print", printed)
 
 
-def _of_prompt(before: LaneState, after: LaneState) -> list[News]:
+def _of_prompt(before: LaneState, after: LaneState) -> list[TillEvent]:
     told = []
     closed = after.closed
     if closed is not None and closed is not before.closed and closed.by is not None:
-        told.append(News("prompt", views.prompt(after, closed)))
+        told.append(TillEvent("prompt", views.prompt(after, closed)))
     if after.prompt is not None and after.prompt is not before.prompt:
-        told.append(News("prompt", views.prompt(after, after.prompt)))
+        told.append(TillEvent("prompt", views.prompt(after, after.prompt)))
     return told

@@ -12,6 +12,7 @@ from buttonrig import ABORT, CONFIRM, PRESS, Rig
 from gpiozero.pins.mock import MockFactory, MockPin
 
 from laned.config.schema import ButtonsConfig
+from laned.hardware.back_off import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS
 from laned.hardware.button_line import (
     CHATTER_CHANGES,
     CHATTER_EDGES,
@@ -19,7 +20,7 @@ from laned.hardware.button_line import (
     GLITCHES,
     QUIET_SECONDS,
 )
-from laned.hardware.buttons import FIRST_RETRY_SECONDS, HELD, LAST_RETRY_SECONDS, STUCK_SECONDS
+from laned.hardware.buttons import HELD, STUCK_SECONDS
 from laned.hardware.gpio import cure
 
 GPIO = ButtonsConfig(driver="gpio")

@@ -3,6 +3,7 @@
 import atexit
 import errno
 import io
+import logging
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -266,6 +267,39 @@ async def test_failing_panel_is_tried_again_with_back_off(
     assert fake.opened == 9
     # Nothing is kept of each attempt, and nothing will switch the panel off at exit.
     assert atexit._ncallbacks() == hooks
+
+
+async def test_each_failure_begins_with_the_shortest_wait_and_is_told(
+    nursery: trio.Nursery,
+    autojump_clock: object,
+    fake: type[FakePanel],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "laned.hardware.display")
+    failures: list[float] = []
+    unplugged = False
+
+    def fails(_: int) -> Exception | None:
+        if not unplugged:
+            return None
+        failures.append(trio.current_time())
+        return OSError(errno.EIO, "Input/output error")
+
+    fake.fails = staticmethod(fails)
+    rig = Rig(FAKE, nursery)
+    for screen in (WELCOME, PIN):
+        await rig.show(screen)
+        await trio.sleep(10)
+        unplugged = True
+        await rig.show(PIN if screen is WELCOME else WELCOME)
+        await trio.sleep(5)
+        unplugged = False
+        await trio.sleep(60)
+    gaps = [later - sooner for sooner, later in pairwise(failures)]
+    assert [gap for gap in gaps if gap < 10] == pytest.approx([1, 2, 1, 2])
+    said = [record.message.rpartition(" ")[2] for record in caplog.records]
+    assert said == ["again", "again"] * 2
+    assert [state for _, state in rig.reports] == ["ok", "failing", "ok", "failing", "ok"]
 
 
 async def test_unplugged_panel_gets_its_frame_again(

@@ -16,6 +16,7 @@ from laned.lane.exchanges import Answered, Exchange, Lost
 from laned.lane.start import JournalSnapshot, start
 from laned.lane.state import LaneState, Phase, Pursuit
 from laned.nexo import messages as m
+from laned.publishing import Publisher
 from laned.runner import Runner
 
 T = TypeVar("T")
@@ -124,11 +125,14 @@ class Bench:
             Journal.write(self.journal, [fx.Surveyed()])
         self.terminal = FakeTerminal(self.log)
         self.gate: trio.Event | None = None  # what the journal's work waits for
+        self.trips = 0  # to the journal's thread
         self._tokens = 0
         past: JournalSnapshot = self.journal.past()
+        first = start(config or lanes.configuration(), past, self.moment())
+        self.watch = Publisher(first.state, self.journal.life)
         self.runner = Runner(
-            start(config or lanes.configuration(), past, self.moment()),
-            life=self.journal.life,
+            first,
+            publisher=self.watch,
             journal=self.journal,
             offload=self.offload,
             terminal=self.terminal,
@@ -143,6 +147,7 @@ class Bench:
 
     async def offload(self, work: Callable[[], T], /) -> T:
         """Do the journal's work in line, once the gate is open."""
+        self.trips += 1
         await trio.lowlevel.checkpoint()
         if self.gate is not None:
             await self.gate.wait()
@@ -150,7 +155,7 @@ class Bench:
 
     async def until(self, phase: Phase) -> LaneState:
         """Wait until the lane is in this phase."""
-        return await self.runner.until(lambda state: state if state.phase is phase else None)
+        return await self.watch.until(lambda state: state if state.phase is phase else None)
 
     async def pay(self, payment_id: str = "a") -> Call:
         """Ask for a payment; the request that the terminal has then."""

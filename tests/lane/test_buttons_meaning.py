@@ -13,7 +13,7 @@ from laned.lane.buttons import Meaning, lit, meaning
 from laned.lane.payment import PaymentState
 from laned.lane.state import Phase
 from laned.nexo import messages as m
-from laned.views.till_events import ButtonNews, News, news
+from laned.views.till_events import ButtonEvent, TillEvent, till_events
 
 NAMES = ("confirm", "abort", "approve")
 POLICIES = ("decline", "button", "till")
@@ -159,8 +159,8 @@ def test_a_button_of_the_tills_own_only_tells_the_till(make: Callable[[Config], 
     assert "help" in lit(before)
     step = lane.do(ev.ButtonPressed("help"))
     assert (step.state, step.effects, step.refusal) == (before, (), None)
-    told = news(before, ev.ButtonPressed("help"), step.state)
-    assert told == [News("button", ButtonNews("help", "pressed"))]
+    told = till_events(before, ev.ButtonPressed("help"), step.state)
+    assert told == [TillEvent("button", ButtonEvent("help", "pressed"))]
 
 
 # -- What a press then does -----------------------------------------------------------------------

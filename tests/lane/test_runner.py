@@ -10,6 +10,7 @@ import trio
 from bench import Bench, approval, bench, pursuit, ready
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from laned.inbox import INBOX, LaneStopped
 from laned.journal.store import JournalError
 from laned.lane import events as ev
 from laned.lane.exchanges import Lost, NotSent
@@ -17,7 +18,6 @@ from laned.lane.payment import PaymentState
 from laned.lane.session import JITTER
 from laned.lane.state import LaneState, Phase
 from laned.nexo import messages as m
-from laned.runner import INBOX, LaneStopped
 
 ASKED = ev.PaymentAsked(lanes.order())
 
@@ -34,7 +34,7 @@ def noting(made: Bench) -> object:
         def look(state: LaneState) -> None:
             made.log.append(f"published {state.phase}")
 
-        await made.runner.until(look)
+        await made.watch.until(look)
 
     return watch
 
@@ -68,12 +68,12 @@ async def test_nobody_is_told_and_nothing_sent_before_it_is_on_disk(
         made.gate = trio.Event()
         call.answer(approval(call))
         nursery.start_soon(noting(made))  # type: ignore[arg-type]
-        position = made.runner.position(None)
+        position = made.watch.position(None)
         await wait_all_tasks_blocked()
         made.log.clear()
         assert made.runner.state.payment is not None
         assert made.runner.state.payment.state is PaymentState.PROCESSING
-        assert made.runner.position(None) == position
+        assert made.watch.position(None) == position
         made.gate.set()
         await made.until(Phase.READY)
         assert made.log == ["written PaymentChanged", "published ready"]
@@ -88,7 +88,7 @@ async def test_a_payment_that_cannot_be_recorded_is_refused_and_nothing_sent(
     path: Path, autojump_clock: MockClock, broken: str
 ) -> None:
     async with ready(path) as made:
-        before, position = made.runner.state, made.runner.position(None)
+        before, position = made.runner.state, made.watch.position(None)
         made.journal.broken = broken
         handled = await made.runner.handle(ASKED)
         assert handled.refusal is not None
@@ -96,7 +96,7 @@ async def test_a_payment_that_cannot_be_recorded_is_refused_and_nothing_sent(
         assert str(path) in handled.refusal.detail
         await trio.sleep(60)
         assert made.runner.state == lanes.replace(before, journal="read_only")
-        assert made.runner.position(None) == position + 1  # that the journal is read-only
+        assert made.watch.position(None) == position + 1  # that the journal is read-only
         assert not [line for line in made.log if line.startswith(("sent", "written"))]
         made.journal.broken = ""
         assert (await made.runner.handle(ASKED)).refusal is None
@@ -114,19 +114,19 @@ async def test_an_outcome_that_cannot_be_recorded_ends_the_run_and_nobody_is_tol
     with pytest.RaisesGroup(JournalError, flatten_subgroups=True):
         async with trio.open_nursery() as nursery, ready(path) as made:
             call = await made.pay()
-            nursery.start_soon(made.runner.until, look)
+            nursery.start_soon(made.watch.until, look)
             await wait_all_tasks_blocked()
             made.journal.broken = "write"
-            before, position = made.runner.state, made.runner.position(None)
+            before, position = made.runner.state, made.watch.position(None)
             published.clear()
             call.answer(approval(call))
             with trio.CancelScope(shield=True):
-                await made.runner.stopped.wait()
+                await made.watch.stopped.wait()
                 with pytest.raises(LaneStopped):
                     await made.runner.handle(ev.TimePassed())
             published.append("ended")
     assert made.runner.state is before
-    assert made.runner.position(None) == position
+    assert made.watch.position(None) == position
     assert published == ["ended"]
 
 
@@ -195,7 +195,7 @@ async def test_what_a_person_has_resolved_does_not_leave_any_more(
         if left:
             await call.sent()
         (await made.terminal.call("TransactionStatus")).end(Lost("silent"))
-        await made.runner.until(lambda state: True if state.unknown else None)
+        await made.watch.until(lambda state: True if state.unknown else None)
         await made.runner.handle(lanes.resolution())
         await wait_all_tasks_blocked()
         assert ("hung up Payment" in made.log) is not left
@@ -245,7 +245,7 @@ async def test_what_is_due_for_ever_by_a_mistake_keeps_nobody_from_being_heard(
     path: Path, autojump_clock: MockClock
 ) -> None:
     async with ready(path) as made:
-        made.runner.state = lanes.replace(made.runner.state, login_at=-1.0)  # READY waits for none
+        made.watch.state = lanes.replace(made.runner.state, login_at=-1.0)  # READY waits for none
         with trio.fail_after(1.0):
             handled = await made.runner.handle(ASKED)
         assert handled.refusal is None
@@ -263,7 +263,7 @@ async def test_the_same_payment_asked_for_by_many_at_once_is_one(
         async def ask() -> None:
             handled = await made.runner.handle(ASKED)
             assert handled.refusal is None
-            repeated.append(handled.repeated.id if handled.repeated else "new")
+            repeated.append(handled.payment.id if handled.payment and handled.repeated else "new")
 
         async with trio.open_nursery() as nursery:
             for _ in range(5):
@@ -285,7 +285,7 @@ async def test_the_same_id_with_other_content_is_a_conflict(
         assert handled.refusal is not None
         assert handled.refusal.code == "payment_conflict"
         again = await made.runner.handle(ASKED)
-        assert again.repeated == made.runner.state.settled
+        assert (again.repeated, again.payment) == (True, made.runner.state.settled)
         assert made.log.count("sent Payment") == 1
 
 
@@ -308,7 +308,7 @@ async def test_an_orderly_stop_logs_out_and_ends_the_run(
 ) -> None:
     async with ready(path) as made:
         await made.runner.handle(ev.StopAsked())
-        await made.runner.stopped.wait()
+        await made.watch.stopped.wait()
         assert made.log == ["sent Logout"]
         assert made.runner.state.phase is Phase.STOPPED
         with pytest.raises(LaneStopped):
@@ -323,7 +323,7 @@ async def test_a_stop_leaves_a_payment_to_the_terminal_at_once(
         await made.pay()
         began = trio.current_time()
         await made.runner.handle(ev.StopAsked())
-        await made.runner.stopped.wait()
+        await made.watch.stopped.wait()
         assert trio.current_time() == began
     async with bench(path) as made:
         assert made.runner.state.phase is Phase.DOUBT
@@ -372,7 +372,7 @@ async def test_an_inbox_that_is_full_drops_what_nobody_waits_for(
         assert [record.getMessage() for record in caplog.records] == [
             f"ButtonReleased dropped: {INBOX} events are waiting"
         ] * 3
-        position = made.runner.position(None)
+        position = made.watch.position(None)
         made.gate.set()
         await trio.sleep(1)
-        assert made.runner.position(None) >= position + INBOX
+        assert made.watch.position(None) >= position + INBOX

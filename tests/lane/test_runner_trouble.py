@@ -33,8 +33,8 @@ def stored(made: Bench, payment_id: str = "a") -> Payment:
 
 
 def told(made: Bench, since: int, name: str) -> list[object]:
-    news = [item.news for item in made.runner._since(since)]
-    return [item.data for item in news if item.name == name]
+    events = [item.event for item in made.watch._since(since)]
+    return [event.data for event in events if event.name == name]
 
 
 async def paid(made: Bench, payment_id: str = "a", poi: str = "poi-1") -> Call:
@@ -70,17 +70,17 @@ async def test_rule_13_tried_for_ten_seconds_and_nobody_is_told(
         async with trio.open_nursery() as nursery, ready(path) as made:
             made.journal.make_room()
             call = await made.pay()
-            nursery.start_soon(made.runner.until, lambda state: looked.append(state))
+            nursery.start_soon(made.watch.until, lambda state: looked.append(state))
             await wait_all_tasks_blocked()
-            position, began = made.runner.position(None), trio.current_time()
+            position, began = made.watch.position(None), trio.current_time()
             made.journal.broken = "write"
             looked.clear()
             made.log.clear()
             call.answer(approval(call))
             with trio.CancelScope(shield=True):
-                await made.runner.stopped.wait()
+                await made.watch.stopped.wait()
                 ended = trio.current_time()
-            assert (looked, made.runner.position(None)) == ([], position)
+            assert (looked, made.watch.position(None)) == ([], position)
     assert WRITE_FOR <= ended - began < WRITE_FOR + 1
     assert made.log == ["cannot write PaymentChanged"] * 21
     assert not path.with_name(path.name + ".ballast").exists()
@@ -95,11 +95,11 @@ async def test_rule_13_all_goes_on_when_it_can_be_recorded_again(
 ) -> None:
     async with ready(path) as made:
         call = await made.pay()
-        position = made.runner.position(None)
+        position = made.watch.position(None)
         made.journal.broken = "write"
         call.answer(approval(call))
         await trio.sleep(seconds)
-        assert made.runner.position(None) == position
+        assert made.watch.position(None) == position
         made.journal.broken = ""
         await made.until(Phase.READY)
         assert stored(made).state is PaymentState.APPROVED
@@ -149,7 +149,7 @@ async def test_rule_13_no_room_no_payment_and_it_is_told(
 ) -> None:
     async with ready(path) as made:
         await paid(made)
-        position = made.runner.position(None)
+        position = made.watch.position(None)
         made.log.clear()
         for event in (ev.PaymentAsked(lanes.order("b")), REVERSAL):
             imitate_a_full_disk(path)
@@ -164,7 +164,7 @@ async def test_rule_13_no_room_no_payment_and_it_is_told(
         assert made.log == []
         assert (await made.runner.handle(ev.PaymentAsked(lanes.order("b")))).refusal is None
         assert made.runner.state.journal == "ok"
-        conditions = [getattr(news, "journal", "") for news in told(made, position, "journal")]
+        conditions = [getattr(data, "journal", "") for data in told(made, position, "journal")]
         assert conditions == ["full", "ok"]
 
 
@@ -201,16 +201,18 @@ async def test_rule_10_reversed_with_what_the_journal_knows(
         assert stored(made).state is PaymentState.REVERSED
 
 
-@pytest.mark.parametrize("payment_id", ["a", "nobody's"])
+@pytest.mark.parametrize(
+    ("payment_id", "code"), [("a", "not_reversible"), ("nobody's", "not_found")]
+)
 async def test_rule_10_only_the_newest_of_the_journal(
-    path: Path, autojump_clock: MockClock, payment_id: str
+    path: Path, autojump_clock: MockClock, payment_id: str, code: str
 ) -> None:
     async with ready(path) as made:
         await paid(made, "a", "poi-1")
         await paid(made, "b", "poi-2")
         handled = await made.runner.handle(lanes.replace(REVERSAL, payment_id=payment_id))
         assert handled.refusal is not None
-        assert handled.refusal.code == "not_reversible"
+        assert handled.refusal.code == code
         assert "sent Reversal" not in made.log
 
 
@@ -287,13 +289,13 @@ async def test_resolve_the_late_answer_is_recorded_and_told(
         status = await made.terminal.call("TransactionStatus")
         assert status.at - call.at == 30
         status.end(Lost("silent"))
-        await made.runner.until(lambda state: state.unknown or None)
+        await made.watch.until(lambda state: state.unknown or None)
         handled = await made.runner.handle(lanes.resolution())
         assert handled.refusal is None
         assert stored(made).state is PaymentState.FAILED
         if between:
             await made.pay("b")
-        position = made.runner.position(None)
+        position = made.watch.position(None)
         call.end(Answered(m.Message(m.response_header(call.message.header), approval(call))))
         await wait_all_tasks_blocked()
         await trio.sleep(1)

@@ -8,10 +8,10 @@ import trio
 from bench import Bench, bench, ready
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from laned.inbox import LaneStopped
 from laned.lane import events as ev
 from laned.lane.state import LaneState, Phase
-from laned.publishing import HISTORY, NEWS_PER_LIFE, Told
-from laned.runner import LaneStopped
+from laned.publishing import EVENTS_PER_LIFE, HISTORY, NumberedEvent
 
 
 @pytest.fixture
@@ -24,13 +24,13 @@ async def show(made: Bench, *texts: str) -> None:
         await made.runner.handle(lanes.shows(text))
 
 
-async def hear(made: Bench, after: int, heard: list[Told]) -> None:
-    async for told in made.runner.listen(after):
+async def hear(made: Bench, after: int, heard: list[NumberedEvent]) -> None:
+    async for told in made.watch.listen(after):
         heard.append(told)  # noqa: PERF401 - one by one, as they come
 
 
-def texts(heard: list[Told]) -> list[str]:
-    return [told.news.data.lines[0] for told in heard if told.news.name == "display"]
+def texts(heard: list[NumberedEvent]) -> list[str]:
+    return [told.event.data.lines[0] for told in heard if told.event.name == "display"]
 
 
 # -- until ----------------------------------------------------------------------------------------
@@ -40,7 +40,7 @@ async def test_until_gives_at_once_what_is_there_already(
     path: Path, autojump_clock: MockClock
 ) -> None:
     async with ready(path) as made:
-        assert await made.runner.until(lambda state: state.phase) is Phase.READY
+        assert await made.watch.until(lambda state: state.phase) is Phase.READY
 
 
 async def test_until_misses_nothing_however_short(path: Path, autojump_clock: MockClock) -> None:
@@ -55,7 +55,7 @@ async def test_until_misses_nothing_however_short(path: Path, autojump_clock: Mo
             return True if prompt is not None and prompt.key == "k1" else None
 
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(made.runner.until, look)
+            nursery.start_soon(made.watch.until, look)
             await wait_all_tasks_blocked()
             for event in (lanes.shows("A"), lanes.asks("k1"), lanes.shows("B"), lanes.asks("k2")):
                 made.runner.submit_nowait(event)
@@ -76,7 +76,7 @@ async def test_until_that_is_given_up_leaves_nobody_waiting(
             looked += 1
 
         with trio.move_on_after(1):
-            await made.runner.until(look)
+            await made.watch.until(look)
         await show(made, "A")
         assert looked == 1
 
@@ -91,7 +91,7 @@ async def test_changes_may_skip_and_end_with_the_newest(
         seen: list[tuple[str, ...]] = []
 
         async def slow() -> None:
-            async for lines in made.runner.changes(lambda state: state.shown.lines):
+            async for lines in made.watch.changes(lambda state: state.shown.lines):
                 seen.append(lines)
                 await trio.sleep(10)
 
@@ -111,7 +111,7 @@ async def test_changes_says_the_same_only_once(path: Path, autojump_clock: MockC
         phases: list[Phase] = []
 
         async def watch() -> None:
-            phases.extend([phase async for phase in made.runner.changes(lambda s: s.phase)])
+            phases.extend([phase async for phase in made.watch.changes(lambda s: s.phase)])
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watch)
@@ -130,11 +130,11 @@ async def test_listen_goes_on_from_a_position_without_a_gap(
     path: Path, autojump_clock: MockClock
 ) -> None:
     async with ready(path) as made:
-        begin = made.runner.position(None)
+        begin = made.watch.position(None)
         await show(made, "A", "B", "C")
-        heard: list[Told] = []
+        heard: list[NumberedEvent] = []
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(hear, made, made.runner.position(begin + 1), heard)
+            nursery.start_soon(hear, made, made.watch.position(begin + 1), heard)
             await wait_all_tasks_blocked()
             assert texts(heard) == ["B", "C"], "the replay"
             await show(made, "D", "D", "E")
@@ -143,7 +143,7 @@ async def test_listen_goes_on_from_a_position_without_a_gap(
             await made.runner.handle(ev.StopAsked())
         ids = [told.id for told in heard]
         assert ids == list(range(begin + 2, begin + 2 + len(ids)))
-        assert heard[-1].news.name == "session"
+        assert heard[-1].event.name == "session"
 
 
 async def test_a_listener_from_now_on_hears_nothing_old(
@@ -151,9 +151,9 @@ async def test_a_listener_from_now_on_hears_nothing_old(
 ) -> None:
     async with ready(path) as made:
         await show(made, "A")
-        heard: list[Told] = []
+        heard: list[NumberedEvent] = []
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(hear, made, made.runner.position(None), heard)
+            nursery.start_soon(hear, made, made.watch.position(None), heard)
             await wait_all_tasks_blocked()
             await show(made, "B")
             await made.runner.handle(ev.StopAsked())
@@ -165,29 +165,29 @@ async def test_ids_grow_across_restarts_and_an_old_one_is_not_replayed(
 ) -> None:
     async with ready(path) as made:
         await show(made, "A")
-        old = made.runner.position(None)
-        assert NEWS_PER_LIFE < old < 2 * NEWS_PER_LIFE
+        old = made.watch.position(None)
+        assert EVENTS_PER_LIFE < old < 2 * EVENTS_PER_LIFE
     async with ready(path) as made:
         await show(made, "A")
-        newest = made.runner.position(None)
-        assert newest > 2 * NEWS_PER_LIFE
-        assert made.runner.position(old) == newest, "of another life"
-        assert made.runner.position(newest - 1) == newest - 1
-        assert made.runner.position(newest) == newest
+        newest = made.watch.position(None)
+        assert newest > 2 * EVENTS_PER_LIFE
+        assert made.watch.position(old) == newest, "of another life"
+        assert made.watch.position(newest - 1) == newest - 1
+        assert made.watch.position(newest) == newest
         for unknown in (newest + 1, 0, -1, 10**18):
-            assert made.runner.position(unknown) == newest
+            assert made.watch.position(unknown) == newest
 
 
 async def test_only_so_much_is_kept(path: Path, autojump_clock: MockClock) -> None:
     async with ready(path) as made:
-        begin = made.runner.position(None)
+        begin = made.watch.position(None)
         await show(made, *[str(n) for n in range(HISTORY + 5)])
-        newest = made.runner.position(None)
+        newest = made.watch.position(None)
         assert newest == begin + HISTORY + 5
-        assert made.runner.position(begin) == newest, "too old"
-        assert made.runner.position(newest - HISTORY - 1) == newest
-        assert made.runner.position(newest - HISTORY) == newest - HISTORY
-        heard: list[Told] = []
+        assert made.watch.position(begin) == newest, "too old"
+        assert made.watch.position(newest - HISTORY - 1) == newest
+        assert made.watch.position(newest - HISTORY) == newest - HISTORY
+        heard: list[NumberedEvent] = []
         async with trio.open_nursery() as nursery:
             nursery.start_soon(hear, made, newest - HISTORY, heard)
             await wait_all_tasks_blocked()
@@ -198,12 +198,12 @@ async def test_only_so_much_is_kept(path: Path, autojump_clock: MockClock) -> No
 
 async def test_a_listener_that_falls_behind_ends(path: Path, autojump_clock: MockClock) -> None:
     async with ready(path) as made:
-        position = made.runner.position(None)
+        position = made.watch.position(None)
         heard: list[str] = []
 
         async def slow() -> None:
-            async for told in made.runner.listen(position):
-                heard.append(told.news.data.lines[0])
+            async for told in made.watch.listen(position):
+                heard.append(told.event.data.lines[0])
                 await trio.sleep(1000)
 
         async with trio.open_nursery() as nursery:
@@ -216,23 +216,23 @@ async def test_a_listener_that_falls_behind_ends(path: Path, autojump_clock: Moc
 
 async def test_every_listener_hears_it(path: Path, autojump_clock: MockClock) -> None:
     async with ready(path) as made:
-        heard: list[list[Told]] = [[], [], []]
+        heard: list[list[NumberedEvent]] = [[], [], []]
         async with trio.open_nursery() as nursery:
             for one in heard:
-                nursery.start_soon(hear, made, made.runner.position(None), one)
+                nursery.start_soon(hear, made, made.watch.position(None), one)
             await wait_all_tasks_blocked()
             await made.pay()
             await made.runner.handle(ev.StopAsked())
         assert heard[0] == heard[1] == heard[2]
-        assert [told.news.name for told in heard[0]][:3] == ["payment", "display", "session"]
+        assert [told.event.name for told in heard[0]][:3] == ["payment", "display", "session"]
 
 
 async def test_nothing_is_listened_to_after_the_end(path: Path, autojump_clock: MockClock) -> None:
     async with bench(path) as made:
         await made.runner.handle(ev.StopAsked())
-        await made.runner.stopped.wait()
-        heard: list[Told] = []
-        await hear(made, made.runner.position(None), heard)
+        await made.watch.stopped.wait()
+        heard: list[NumberedEvent] = []
+        await hear(made, made.watch.position(None), heard)
         assert heard == []
         with pytest.raises(LaneStopped):
             await made.runner.handle(ev.TimePassed())

@@ -9,7 +9,7 @@ from laned.lane.session import BACKOFF_LIMIT, JITTER
 from laned.lane.state import Phase, SessionState
 from laned.nexo import messages as m
 from laned.views import lane as views
-from laned.views.till_events import news
+from laned.views.till_events import till_events
 
 HERE = "192.0.2.15:11000"
 GONE = ev.LoginFailed("no answer")
@@ -32,7 +32,7 @@ def test_an_outage_is_told_once_and_not_with_every_try() -> None:
         for event in (ev.TimePassed(), GONE):
             before = lane.state
             lane.do(event)
-            told += news(before, event, lane.state)
+            told += till_events(before, event, lane.state)
             assert lane.state.session is SessionState.OFFLINE
             assert views.display(lane.state).lines == ("Kortterminalen saknar kontakt",)
     assert told == []
@@ -126,7 +126,7 @@ def test_other_events_are_only_told(name: str) -> None:
     before, event = lane.state, notified(name)
     lane.do(event)
     assert lane.state is before
-    assert [told.name for told in news(before, event, lane.state)] == ["terminal"]
+    assert [told.name for told in till_events(before, event, lane.state)] == ["terminal"]
 
 
 def test_the_answer_to_that_question_means_nothing_to_a_payment_that_has_begun() -> None:

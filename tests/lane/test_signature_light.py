@@ -11,7 +11,7 @@ from laned.lane import events as ev
 from laned.lane.state import Phase, SessionState
 from laned.nexo import messages as m
 from laned.views import lane as views
-from laned.views.till_events import PrintNews, news
+from laned.views.till_events import PrintEvent, till_events
 
 
 def config(signature: str = "button") -> lanes.Config:
@@ -55,9 +55,9 @@ def test_the_merchants_receipt_is_told_to_be_printed() -> None:
     lane = lanes.paying(config())
     before, event = lane.state, lane.answered(receipts=(lanes.receipt(),))
     lane.do(event)
-    printed = [told.data for told in news(before, event, lane.state) if told.name == "print"]
+    printed = [told.data for told in till_events(before, event, lane.state) if told.name == "print"]
     assert printed == [
-        PrintNews(document="merchant", lines=("Signature:",), data={"Merchant": {}}, payment="a")
+        PrintEvent(document="merchant", lines=("Signature:",), data={"Merchant": {}}, payment="a")
     ]
 
 

@@ -84,7 +84,7 @@ async def test_a_lane_that_is_well_feeds_the_watchdog_in_half_its_time(
     path: Path, manager: Manager, nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
     async with ready(path) as made:
-        nursery.start_soon(report, made.runner, manager.environ)
+        nursery.start_soon(report, made.watch, made.runner.pulse, manager.environ)
         await trio.sleep(10 * WATCHDOG)
         assert manager.said.count("WATCHDOG=1") == pytest.approx(20, abs=1)
         assert manager.longest == pytest.approx(WATCHDOG / 2, abs=0.2)
@@ -94,7 +94,7 @@ async def test_a_lane_that_is_stuck_in_the_journal_does_not(
     path: Path, manager: Manager, nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
     async with ready(path) as made:
-        nursery.start_soon(report, made.runner, manager.environ)
+        nursery.start_soon(report, made.watch, made.runner.pulse, manager.environ)
         await trio.sleep(WATCHDOG)
         made.gate = trio.Event()
         async with trio.open_nursery() as asking:
@@ -110,7 +110,7 @@ async def test_nor_does_one_whose_journal_thread_is_stuck_at_a_tills_request(
     path: Path, manager: Manager, nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
     async with ready(path) as made:
-        nursery.start_soon(report, made.runner, manager.environ)
+        nursery.start_soon(report, made.watch, made.runner.pulse, manager.environ)
         made.gate = trio.Event()  # the lane has no use for the journal now
         await trio.sleep(3 * WATCHDOG)
         assert manager.starving >= 2.4 * WATCHDOG
@@ -125,14 +125,14 @@ async def test_a_lane_that_waits_for_room_on_the_disk_is_not_stuck(
     manager.environ["WATCHDOG_USEC"] = str(int(WRITE_FOR / 4 * 1_000_000))
     with pytest.RaisesGroup(JournalError, flatten_subgroups=True, allow_unwrapped=True):
         async with ready(path) as made:
-            nursery.start_soon(report, made.runner, manager.environ)
+            nursery.start_soon(report, made.watch, made.runner.pulse, manager.environ)
             call = await made.pay("a")
             await trio.sleep(WRITE_FOR)
             manager.longest = 0
             made.journal.broken = "write"
             began = trio.current_time()
             call.answer(approval(call, "poi-1"))
-            await made.runner.stopped.wait()
+            await made.watch.stopped.wait()
     assert trio.current_time() - began >= WRITE_FOR
     assert max(manager.longest, manager.starving) <= WRITE_FOR / 4 - 0.5
 
@@ -141,7 +141,7 @@ async def test_the_status_follows_the_lane(
     path: Path, manager: Manager, nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
     async with ready(path) as made:
-        nursery.start_soon(report, made.runner, manager.environ)
+        nursery.start_soon(report, made.watch, made.runner.pulse, manager.environ)
         await trio.sleep(1)
         call = await made.pay("a")
         await trio.sleep(1)
@@ -173,7 +173,7 @@ async def test_a_word_that_systemd_could_not_take_is_said_again(
         else:
             pytest.fail("the queue never fills")
     async with ready(path) as made:
-        nursery.start_soon(report, made.runner, manager.environ)
+        nursery.start_soon(report, made.watch, made.runner.pulse, manager.environ)
         await trio.sleep(0.5)
         assert "WATCHDOG=1" not in manager.read()
         await trio.sleep(1)
@@ -184,7 +184,7 @@ async def test_a_word_that_systemd_could_not_take_is_said_again(
 async def test_without_systemd_nothing_runs(path: Path, autojump_clock: MockClock) -> None:
     async with ready(path) as made:
         with trio.fail_after(1):
-            await report(made.runner, {"WATCHDOG_USEC": "1000000"})
+            await report(made.watch, made.runner.pulse, {"WATCHDOG_USEC": "1000000"})
 
 
 async def test_without_a_watchdog_only_the_status_is_told(
@@ -192,7 +192,7 @@ async def test_without_a_watchdog_only_the_status_is_told(
 ) -> None:
     del manager.environ["WATCHDOG_USEC"]
     async with ready(path) as made:
-        nursery.start_soon(report, made.runner, manager.environ)
+        nursery.start_soon(report, made.watch, made.runner.pulse, manager.environ)
         await trio.sleep(100)
         assert manager.said == ["STATUS=ready, no payment"]
 
@@ -209,7 +209,7 @@ async def stop(made: Bench) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(made.runner.pulse)
         await made.runner.handle(ev.StopAsked())
-        await made.runner.stopped.wait()
+        await made.watch.stopped.wait()
 
 
 @pytest.mark.parametrize(

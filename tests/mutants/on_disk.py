@@ -33,17 +33,17 @@ MUTANTS = (
         file="laned/runner.py",
         old="""\
         if entries and isinstance(event, _NEW):
-            await self._offload(lambda: self._journal.write(entries))
+            await self._offload(lambda: self._write_with_room(entries))
         elif entries:
             await self._write_patiently(entries)
         recording = trio.current_time() - began if entries else None
-        self.publish(step.state, event, recording)
+        self._publisher.publish(step.state, event, recording)
 """,
         new="""\
         recording = None
-        self.publish(step.state, event, recording)
+        self._publisher.publish(step.state, event, recording)
         if entries and isinstance(event, _NEW):
-            await self._offload(lambda: self._journal.write(entries))
+            await self._offload(lambda: self._write_with_room(entries))
         elif entries:
             await self._write_patiently(entries)
 """,
@@ -124,7 +124,7 @@ MUTANTS = (
         file="laned/runner.py",
         old="""\
         if stored.same(order):
-            return Handled(repeated=stored.payment)
+            return Handled(payment=stored.payment, repeated=True)
 """,
         new="""\
         if stored.same(order):

@@ -11,13 +11,14 @@ from typing import Any
 import trio
 from msgspec import Struct
 
+from laned.inbox import Handled
 from laned.journal.store import AnyJournal, BrokenJournal, Journal, JournalError, Stored, set_aside
 from laned.lane import effects as fx
 from laned.lane import events as ev
 from laned.lane.state import LaneState
 from laned.lane.turn import Step
-from laned.publishing import Told
-from laned.runner import Handled, Runner
+from laned.publishing import NumberedEvent, Publisher
+from laned.runner import Runner
 
 
 class Crash(Exception):  # noqa: N818 - as sudden as a power cut
@@ -40,7 +41,7 @@ class Witness:
     def written(self, entries: list[fx.Entry]) -> None:
         """This is on disk."""
 
-    def told(self, life: "Life", told: list[Told]) -> None:
+    def told(self, life: "Life", told: list[NumberedEvent]) -> None:
         """Tills hear this now."""
 
     def answered(self, life: "Life", event: ev.Event, handled: Handled) -> None:
@@ -63,6 +64,7 @@ class Life:
         self.dead = False
         self.points = 0
         self.died_at = ""
+        self.watch: WatchedPublisher
         self.runner: WatchedRunner
         self.scope = trio.CancelScope()
 
@@ -114,35 +116,40 @@ class WatchedJournal:
         return getattr(self._journal, name)
 
 
-class WatchedRunner(Runner):
-    """The runner with a place to crash around each publication."""
+class WatchedPublisher(Publisher):
+    """A publisher with a place to crash around each publication."""
 
-    def watched_by(self, life: Life) -> None:
+    def __init__(self, state: LaneState, number: int, life: Life) -> None:
+        super().__init__(state, number)
         self._life = life
-        self._told = self._last_id
+
+    def publish(self, state: LaneState, event: ev.Event | None, recording: float | None) -> None:
+        before = self._last_id
+        self._life.point("before it is published")
+        super().publish(state, event, recording)
+        self._life.witness.told(self._life, self._since(before))
+        self._life.point("after it is published")
+
+
+class WatchedRunner(Runner):
+    """A runner with a place to crash before each answer."""
+
+    life: Life
 
     async def _handle(self, event: ev.Event, nursery: trio.Nursery) -> Handled:
-        self._life.witness.handles(event, self.state)
+        self.life.witness.handles(event, self.state)
         handled = await super()._handle(event, nursery)
-        self._life.point("before an answer")
-        self._life.witness.answered(self._life, event, handled)
+        self.life.point("before an answer")
+        self.life.witness.answered(self.life, event, handled)
         return handled
 
     async def _carry_out(self, step: Step, event: ev.Event | None, nursery: trio.Nursery) -> None:
-        self._life.witness.stepped(step)
+        self.life.witness.stepped(step)
         await super()._carry_out(step, event, nursery)
 
     async def _take_note(self, event: ev.Event, nursery: trio.Nursery) -> None:
-        self._life.witness.handles(event, self.state)
+        self.life.witness.handles(event, self.state)
         await super()._take_note(event, nursery)
-
-    def publish(self, state: LaneState, event: ev.Event | None, recording: float | None) -> None:
-        self._life.point("before it is published")
-        super().publish(state, event, recording)
-        told = self._since(self._told)
-        self._told = self._last_id
-        self._life.witness.told(self._life, told)
-        self._life.point("after it is published")
 
 
 def open_journal(path: Path, first_service_id: int, on_corrupt: str) -> AnyJournal:

@@ -94,7 +94,7 @@ class Till:
             if order.id in self._world.books.lost:
                 return "lost"
             handled = await self._world.bring(ev.PaymentAsked(order))
-            payment = handled.repeated if handled is not None else None
+            payment = handled.payment if handled is not None else None
             if payment is not None and payment.settled:
                 return payment.state
             if handled is not None and handled.refusal is not None:
@@ -106,9 +106,9 @@ class Till:
         life = self._world.life
         with trio.move_on_after(self._random.choice((2.0, 30.0))):
             if life is None:
-                await self._world.runner()
+                await self._world.lane()
             else:
-                await life.runner.until(lambda state: _settled(state, payment_id))
+                await life.watch.until(lambda state: _settled(state, payment_id))
                 await trio.lowlevel.checkpoint()
 
     async def _abort(self, payment_id: str) -> None:
@@ -263,9 +263,9 @@ class Gremlin:
             await getattr(self, way)()
 
     async def _until_it_hurts(self) -> None:
-        runner = await self._world.runner()
+        lane = await self._world.lane()
         with trio.move_on_after(600.0):
-            await runner.until(lambda state: True if state.attempt is not None else None)
+            await lane.until(lambda state: True if state.attempt is not None else None)
             await trio.sleep(self._random.choice((0.0, 1.0, 3.0, 10.0)))
 
     async def reboot(self) -> None:

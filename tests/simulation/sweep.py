@@ -138,7 +138,7 @@ async def _pay(world: World, payment_id: str) -> None:
     began = trio.current_time()
     while True:
         handled = await world.bring(ev.PaymentAsked(order))
-        payment = handled.repeated if handled is not None else None
+        payment = handled.payment if handled is not None else None
         if payment is not None and payment.settled:
             return
         await trio.sleep(1.0)
@@ -151,11 +151,11 @@ async def _customer(world: World, scenario: str) -> None:
     """Whoever answers the signature question, and presses abort, in each life again."""
     answered = ""
     while True:
-        runner = await world.runner()
+        lane = await world.lane()
         found = None
         with trio.move_on_after(1.0):
-            found = await runner.until(partial(asks, answered))
-        pursuit = runner.state.pursuit
+            found = await lane.until(partial(asks, answered))
+        pursuit = lane.state.pursuit
         if found is not None and found.prompt is not None:
             answered = found.prompt.id
             await trio.sleep(1.0)

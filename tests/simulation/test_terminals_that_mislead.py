@@ -40,8 +40,8 @@ async def until_charged(world: World, payment_id: str) -> None:
 async def state_after_a_while(world: World) -> PaymentState | None:
     """What the payment that is not final is, when all that can be asked was asked; None: final."""
     await trio.sleep(300)
-    runner = await world.runner()
-    return runner.state.payment.state if runner.state.payment else None
+    payment = (await world.lane()).state.payment
+    return payment.state if payment else None
 
 
 async def swapped(folder: Path) -> None:

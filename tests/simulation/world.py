@@ -19,7 +19,16 @@ from clocks import BEGIN, Clocks
 from covered import Covered
 from exchanges import Exchange, Fault
 from faults import ADDRESS, CONNECT_TIMEOUT, Door, Network, PostFault
-from lives import Crash, Life, Trouble, WatchedJournal, WatchedRunner, Witness, open_journal
+from lives import (
+    Crash,
+    Life,
+    Trouble,
+    WatchedJournal,
+    WatchedPublisher,
+    WatchedRunner,
+    Witness,
+    open_journal,
+)
 from msgspec import Struct
 from probing import LazyProbe
 from recorder import Recorder
@@ -27,6 +36,7 @@ from terminals import ChoosingTerminal
 
 from laned.config.file import parse
 from laned.config.schema import Config
+from laned.inbox import Handled, LaneStopped
 from laned.journal.store import JournalError
 from laned.lane import effects as fx
 from laned.lane import events as ev
@@ -35,8 +45,7 @@ from laned.lane.start import start
 from laned.lane.state import LaneState, Phase
 from laned.lane.turn import Step
 from laned.offload import in_line
-from laned.publishing import Told
-from laned.runner import Handled, LaneStopped
+from laned.publishing import NumberedEvent, Publisher
 from laned.simulator import Scenario, Settings, Terminal
 from laned.terminal.callback import Callback
 from laned.terminal.client import TerminalClient
@@ -274,7 +283,7 @@ class World(Witness):
 
     def too_late(self) -> None:
         """The lane says that it is stopping."""
-        if self.life is not None and not self.life.runner.stopped.is_set():
+        if self.life is not None and not self.life.watch.stopped.is_set():
             self.books.fault("a post of the terminal was refused although the lane runs")
 
     # -- What a life tells
@@ -314,18 +323,18 @@ class World(Witness):
     def written(self, entries: list[fx.Entry]) -> None:
         self.books.written(entries)
 
-    def told(self, life: Life, told: list[Told]) -> None:
+    def told(self, life: Life, told: list[NumberedEvent]) -> None:
         for item in told:
-            if item.news.name == "payment":
+            if item.event.name == "payment":
                 if self.traced:
-                    self.say(f"told {item.news.data!r:.400}")
-                self.books.told(item.news.data)
+                    self.say(f"told {item.event.data!r:.400}")
+                self.books.told(item.event.data)
 
     def answered(self, life: Life, event: ev.Event, handled: Handled) -> None:
         if handled.refusal is not None:
             self.say(f"refused {type(event).__name__}: {handled.refusal.code}")
-        if handled.repeated is not None:
-            self.books.told(handled.repeated)
+        if handled.payment is not None:
+            self.books.told(handled.payment)
 
     # -- Lives
 
@@ -352,27 +361,28 @@ class World(Witness):
         client = TerminalClient(3.0, transport)
         idle_before = self.plan.idle_before
         first = start(self.config, journal.past(), self.moment(), idle_before=idle_before)
+        life.watch = lane = WatchedPublisher(first.state, journal.life, life)
         life.runner = runner = WatchedRunner(
             first,
-            life=journal.life,
+            publisher=lane,
             journal=watched,  # type: ignore[arg-type]
             offload=in_line,
             terminal=client,
             moment=self.moment,
         )
-        runner.watched_by(life)
+        runner.life = life
         try:
             with life.scope:
                 async with trio.open_nursery() as nursery:
                     await nursery.start(runner.run)
                     async with trio.open_nursery() as apps:
                         if self.config.lane.mode == "default":
-                            self.door.app, self.door.apps = Callback(runner).app, apps
-                        apps.start_soon(watch, runner, self._probe())
+                            self.door.app, self.door.apps = Callback(lane, runner).app, apps
+                        apps.start_soon(watch, lane, runner, self._probe())
                         self.life = life
                         self._lively.set()
                         self.changed()
-                        await runner.stopped.wait()
+                        await lane.stopped.wait()
                         self.door.app = self.door.apps = None
                         apps.cancel_scope.cancel()
         except BaseException as error:
@@ -404,11 +414,11 @@ class World(Witness):
         takes = partial(draw.choice, (0.0, 0.0, CONNECT_TIMEOUT))
         return LazyProbe(self.reaches, lambda: self._changed.wait(), takes)
 
-    async def runner(self) -> WatchedRunner:
-        """The runner of a life that runs."""
+    async def lane(self) -> Publisher:
+        """The lane of a life that runs."""
         while self.life is None:
             await self._lively.wait()
-        return self.life.runner
+        return self.life.watch
 
     async def bring(self, event: ev.Event) -> Handled | None:
         """Have an event handled; None: the lane was gone before it said what became of it."""
@@ -422,16 +432,16 @@ class World(Witness):
     async def until(self, view: Callable[[LaneState], T | None]) -> T:
         """Wait until `view` gives something of whichever life runs."""
         while True:
-            runner = await self.runner()
+            lane = await self.lane()
             found: list[T] = []
 
-            async def look(runner: WatchedRunner = runner, found: list[T] = found) -> None:
-                found.append(await runner.until(view))
+            async def look(lane: Publisher = lane, found: list[T] = found) -> None:
+                found.append(await lane.until(view))
                 nursery.cancel_scope.cancel()
 
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(look)
-                await runner.stopped.wait()
+                await lane.stopped.wait()
                 nursery.cancel_scope.cancel()
             if found:
                 return found[0]

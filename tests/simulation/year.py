@@ -140,7 +140,7 @@ async def _live(seed: int, course: Course, traced: bool, folder: Path) -> Report
 async def _install(world: World) -> None:
     """The first day: the lane learns where its terminal is from the terminal's own menu."""
     while world.life is None:
-        await world.runner()
+        await world.lane()
         await trio.lowlevel.checkpoint()
     await world.bring(ev.LearnAsked())
     await world.terminal.save()

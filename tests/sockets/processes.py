@@ -186,7 +186,10 @@ class Site:
     def _welcomed(self) -> bool:
         assert self.daemon.running, f"the daemon has ended: {self.daemon.err}"
         lane = self.lane()
-        return bool(lane["display"]["lines"] == ["Welcome"])
+        if lane["display"]["lines"] != ["Welcome"]:
+            return False
+        # Before the terminal's first text laned has a welcome of its own, and the terminal is busy.
+        return bool(lane["display"]["source"] == "terminal" or lane["mode"] == "light")
 
     def close(self) -> None:
         """End every process."""

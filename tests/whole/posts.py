@@ -139,12 +139,12 @@ class Untouched:
     """Nothing may have happened to the lane in between."""
 
     def __init__(self, rig: Rig) -> None:
-        self._runner = rig.lane.runner
-        self._before = self._runner.state, self._runner.position(None)
+        self._lane = rig.lane.watch
+        self._before = self._lane.state, self._lane.position(None)
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, *_: object) -> None:
-        assert (self._runner.state, self._runner.position(None)) == self._before
-        assert self._runner.state is self._before[0]
+        assert (self._lane.state, self._lane.position(None)) == self._before
+        assert self._lane.state is self._before[0]

@@ -117,7 +117,7 @@ async def test_only_allowed_peers_are_heard(
     async with world(tmp_path) as found:
         found.callbacks_may_fail = True
         rig = await found.start(settled=False, listener=listener)
-        await rig.lane.runner.until(lambda state: True if state.phase == "ready" else None)
+        await rig.lane.watch.until(lambda state: True if state.phase == "ready" else None)
         await trio.sleep(60)
         found.terminal.violations.clear()  # it has noticed that it is not heard
         before = (await rig.view())["display"]["lines"]

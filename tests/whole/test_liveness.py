@@ -22,7 +22,7 @@ async def test_a_terminal_that_vanishes_is_noticed_and_logged_in_again(
 ) -> None:
     async with lane(tmp_path) as rig, rig.stream() as stream:
         network = rig.world.network
-        rig.nursery.start_soon(watch, rig.lane.runner, network.probe)
+        rig.nursery.start_soon(watch, rig.lane.watch, rig.lane.runner, network.probe)
         logins = rig.world.categories().count("Login")
         await trio.sleep(3600)
         assert rig.world.categories().count("Login") == logins, "it is not disturbed"
@@ -45,7 +45,7 @@ async def test_a_short_interruption_is_only_asked_about(
 ) -> None:
     async with lane(tmp_path) as rig:
         network = rig.world.network
-        rig.nursery.start_soon(watch, rig.lane.runner, network.probe)
+        rig.nursery.start_soon(watch, rig.lane.watch, rig.lane.runner, network.probe)
         before = rig.world.categories()
         await trio.sleep(PROBE_EVERY - 1)
         network.unplugged = True
@@ -75,7 +75,7 @@ async def test_nothing_is_probed_while_a_payment_runs(
         return True
 
     async with lane(tmp_path, "aborted") as rig:
-        rig.nursery.start_soon(watch, rig.lane.runner, probe)
+        rig.nursery.start_soon(watch, rig.lane.watch, rig.lane.runner, probe)
         await rig.put(wait=60)
         await rig.post("/v1/payments/p-1/abort")
         await rig.payment(wait=60)

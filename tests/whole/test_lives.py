@@ -23,7 +23,7 @@ async def test_right_after_the_login_the_terminal_is_busy_and_the_payment_is_tri
 ) -> None:
     async with world(tmp_path) as found:
         rig = await found.start(settled=False)
-        await rig.lane.runner.until(lambda state: True if state.phase == "ready" else None)
+        await rig.lane.watch.until(lambda state: True if state.phase == "ready" else None)
         payment = await rig.pay()
         assert payment["state"] == "approved"
         assert len(payment["attempts"]) == 3
@@ -39,7 +39,7 @@ async def test_a_terminal_that_stays_busy_ends_the_payment_as_failed(
 ) -> None:
     async with world(tmp_path, settings=Settings(busy_after_login=100)) as found:
         rig = await found.start(settled=False)
-        await rig.lane.runner.until(lambda state: True if state.phase == "ready" else None)
+        await rig.lane.watch.until(lambda state: True if state.phase == "ready" else None)
         begun = trio.current_time()
         payment = await rig.pay()
         assert (payment["state"], payment["error"]["condition"]) == ("failed", "Busy")
@@ -51,7 +51,7 @@ async def test_between_two_attempts_the_abort_button_ends_the_payment(
 ) -> None:
     async with world(tmp_path, settings=Settings(busy_after_login=100)) as found:
         rig = await found.start(settled=False)
-        await rig.lane.runner.until(lambda state: True if state.phase == "ready" else None)
+        await rig.lane.watch.until(lambda state: True if state.phase == "ready" else None)
         await rig.put()
         await trio.sleep(1)
         await rig.press("abort")
@@ -102,7 +102,7 @@ async def test_a_payment_whose_connection_is_refused_has_failed(
         payment = await rig.pay()
         assert (payment["state"], payment["error"]["condition"]) == ("failed", "NotSent")
         rig.world.network.unplugged = False
-        await rig.lane.runner.until(lambda state: True if state.phase == "ready" else None)
+        await rig.lane.watch.until(lambda state: True if state.phase == "ready" else None)
         assert len(rig.terminal.ledger) == 0
 
 
@@ -285,9 +285,9 @@ async def test_a_crash_between_two_attempts(tmp_path: Path, autojump_clock: Mock
     """The only attempt was refused by the terminal: nothing was charged, and the lane goes on."""
     async with world(tmp_path, settings=Settings(busy_after_login=10)) as found:
         rig = await found.start(settled=False)
-        await rig.lane.runner.until(lambda state: True if state.phase == "ready" else None)
+        await rig.lane.watch.until(lambda state: True if state.phase == "ready" else None)
         await rig.put()
-        await rig.lane.runner.until(lambda state: True if state.phase == "retrying" else None)
+        await rig.lane.watch.until(lambda state: True if state.phase == "retrying" else None)
         await rig.kill()
         rig = await found.start(settled=False)
         payment = await rig.payment(wait=120)

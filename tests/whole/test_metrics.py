@@ -105,14 +105,14 @@ Act = Callable[[Rig], Coroutine[Any, Any, None]]
 
 async def declined_by_button(rig: Rig) -> None:
     await rig.put()
-    await rig.lane.runner.until(lambda state: state.prompt)
+    await rig.lane.watch.until(lambda state: state.prompt)
     await rig.press("abort")
     await rig.payment(wait=600)
 
 
 async def approved_by_till(rig: Rig) -> None:
     await rig.put()
-    prompt = await rig.lane.runner.until(lambda state: state.prompt)
+    prompt = await rig.lane.watch.until(lambda state: state.prompt)
     await rig.post(f"/v1/prompts/{prompt.id}", {"confirmed": True})
     await rig.payment(wait=600)
 
@@ -180,12 +180,12 @@ async def test_a_verdict_and_the_life_after_a_crash(
     async with world(tmp_path, "reboot-forgets") as found:
         rig = await found.start()
         await rig.put()
-        unknown = await rig.lane.runner.until(lambda state: state if state.unknown else None)
+        unknown = await rig.lane.watch.until(lambda state: state if state.unknown else None)
         assert unknown.payment is not None
         assert (await figures(rig))("laned_unfinished_payment", state="unknown") == 1
         await rig.kill()
         rig = await found.start(settled=False)
-        await rig.lane.runner.until(
+        await rig.lane.watch.until(
             lambda state: True if state.unknown and state.payment and state.payment.error else None
         )
         answer = await rig.post(

@@ -250,7 +250,7 @@ async def test_one_whose_connection_is_refused_did_not_happen(
         assert (told["state"], told["reversal"]["state"]) == ("approved", "refused")
         assert told["reversal"]["error"]["condition"] == "NotSent"
         rig.world.network.unplugged = False
-        await rig.lane.runner.until(lambda state: True if state.phase == "ready" else None)
+        await rig.lane.watch.until(lambda state: True if state.phase == "ready" else None)
 
 
 @pytest.mark.parametrize("how", ["kill", "stop"])

@@ -50,7 +50,7 @@ async def test_a_stranger_that_is_logged_in_to_is_not_believed_yet(
 
         network.handle_async_request = silent  # type: ignore[method-assign]
         await stranger.tell(transmit(MOVED))
-        await rig.lane.runner.until(_logging_in_there)
+        await rig.lane.watch.until(_logging_in_there)
         await stranger.post(print_out())
         await stranger.post(WISH)
         await trio.sleep(1)

@@ -181,7 +181,7 @@ async def test_a_body_is_accepted_exactly_if_the_document_accepts_it(
             answer = await rig.till.request(
                 method.upper(), target.replace("{id}", payment_id), content=json.dumps(body)
             )
-            if (answer.status_code not in (400, 422)) != accepted:
+            if answer.status_code == 500 or (answer.status_code not in (400, 422)) != accepted:
                 wrong.append(f"{body} -> {answer.status_code}, accepted: {accepted}")
             if answer.status_code == 201:
                 await rig.post(f"/v1/payments/{payment_id}/abort")

@@ -1,4 +1,7 @@
-"""A till's event stream, taken apart as it comes."""
+"""A till's event stream, taken apart as it comes, and more strictly than laned's reader does.
+
+With code of its own: what writer and reader of `laned.http.sse` both had wrong would be seen here.
+"""
 
 import json
 from collections.abc import AsyncIterator

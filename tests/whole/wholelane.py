@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import trio
@@ -42,6 +42,7 @@ TILL = Peer(pid=4711, uid=1000, gid=1000)
 LONGEST_TEST = 24 * 3600.0
 """Virtual seconds; what still waits then would wait for ever."""
 
+T = TypeVar("T")
 Tables = dict[str, dict[str, Any]]
 
 
@@ -238,7 +239,7 @@ class Rig:
 
     async def settled(self) -> None:
         """Wait until the lane is ready, and the terminal idle and no longer busy."""
-        await self.lane.runner.until(lambda state: True if state.phase == "ready" else None)
+        await self.lane.watch.until(lambda state: True if state.phase == "ready" else None)
         terminal = self.terminal
         await terminal.until(lambda: not terminal.running and terminal.display == ("Welcome",))
         await trio.sleep(terminal.settings.busy_after_payment)
@@ -274,6 +275,10 @@ class World:
         self.open_journal: Callable[[Config], AnyJournal] = first_service_id_1001
         self.look_up: LookUp = no_name_server
         self.undocumented: list[str] = []
+        self.trips = 0
+        """How often work was given to the journal's thread."""
+        self.gate: trio.Event | None = None
+        """What the journal's thread waits for, at work on something that takes long."""
         self._nursery = nursery
         self.door = door
         self._moments = Moments()
@@ -302,7 +307,7 @@ class World:
             config,
             journal,
             client,
-            journal_offload=in_line,
+            journal_offload=self._offload,
             display_offload=in_line,
             names=names,
             moment=self._moments,
@@ -335,6 +340,12 @@ class World:
             journal.close()
             await client.aclose()
         rig.done.set()
+
+    async def _offload(self, work: Callable[[], T], /) -> T:
+        self.trips += 1
+        if self.gate is not None:
+            await self.gate.wait()
+        return await in_line(work)
 
     async def _compare(self, response: httpx.Response) -> None:
         """Compare every answer that a till gets with the OpenAPI document."""

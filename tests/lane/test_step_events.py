@@ -11,28 +11,28 @@ from laned.lane import events as ev
 from laned.lane.payment import Payment
 from laned.nexo import messages as m
 from laned.views.lane import ClosedPromptView
-from laned.views.till_events import News, news
+from laned.views.till_events import TillEvent, till_events
 
 
-def told(lane: Lane, *events: ev.Event) -> list[News]:
-    """The news of these events."""
-    found: list[News] = []
+def told(lane: Lane, *events: ev.Event) -> list[TillEvent]:
+    """The till events of these events."""
+    found: list[TillEvent] = []
     for event in events:
         before = lane.state
         lane.do(event)
-        found += news(before, event, lane.state)
+        found += till_events(before, event, lane.state)
     return found
 
 
-def names(found: list[News]) -> list[str]:
+def names(found: list[TillEvent]) -> list[str]:
     return [item.name for item in found]
 
 
-def data(found: list[News], name: str) -> list[Any]:
+def data(found: list[TillEvent], name: str) -> list[Any]:
     return [item.data for item in found if item.name == name]
 
 
-def states(found: list[News]) -> list[str]:
+def states(found: list[TillEvent]) -> list[str]:
     return [str(payment.state) for payment in data(found, "payment")]
 
 
@@ -82,12 +82,12 @@ def test_a_pending_payment_and_its_prompt() -> None:
 def test_a_prompt_is_told_as_the_contract_writes_it() -> None:
     lane = lanes.pending(configuration(confirm_timeout=20.0))
     opened = msgspec.json.decode(
-        msgspec.json.encode(news(lanes.ready().state, None, lane.state)[1].data)
+        msgspec.json.encode(till_events(lanes.ready().state, None, lane.state)[1].data)
     )
     assert set(opened) == {"id", "kind", "text", "expires_at"}
     before = lane.state
     lane.wait(20.0)
-    (prompt,) = data(news(before, None, lane.state), "prompt")
+    (prompt,) = data(till_events(before, None, lane.state), "prompt")
     closed = msgspec.json.decode(msgspec.json.encode(prompt))
     assert closed == opened | {"answer": False, "by": "timeout"}
 
@@ -192,7 +192,7 @@ def test_a_document_to_print_names_its_payment(qualifier: str, document: str) ->
 def test_no_news_for_nothing(phase: lanes.Phase) -> None:
     for make in lanes.MAKERS[phase]:
         lane = make()
-        assert news(lane.state, None, lane.state) == []
+        assert till_events(lane.state, None, lane.state) == []
         assert told(lane, ev.TimePassed(), ev.LogoutEnded(None)) == [] or phase in (
             lanes.Phase.OFFLINE,
             lanes.Phase.LOGGING_OUT,
@@ -202,5 +202,5 @@ def test_no_news_for_nothing(phase: lanes.Phase) -> None:
 def test_the_journals_condition_is_told() -> None:
     lane = lanes.ready()
     after = lanes.replace(lane.state, journal="full")
-    (item,) = news(lane.state, None, after)
+    (item,) = till_events(lane.state, None, after)
     assert (item.name, msgspec.to_builtins(item.data)) == ("journal", {"journal": "full"})
