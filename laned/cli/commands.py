@@ -5,14 +5,18 @@ import csv
 import json
 import secrets
 import shlex
+import signal
 import sys
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from laned.cli.client import ConnectionLost, Reply, Till, Unreachable
-from laned.exits import DONE, FAILED, INTERRUPTED, UNKNOWN, USAGE
+from laned.cli.output import Output
+from laned.exits import DONE, FAILED, UNKNOWN, USAGE
 
 ANSWER_WITHIN: Final = 30.0  # seconds; a Login takes up to terminal.status_timeout
 LOGOUT_WITHIN: Final = 60.0  # seconds; a terminal that is busy is asked again for half of them
@@ -27,20 +31,51 @@ UNKNOWN_PATIENCE: Final = 60.0  # seconds for which an unknown outcome is waited
 Options = argparse.Namespace
 
 
+class Ended(BaseException):
+    """SIGTERM or SIGHUP: an exception, so that the exit status says what is known of the money."""
+
+
 def _command(work: Callable[[Till, Options], int]) -> Callable[[Options], int]:
-    """Wrap a command so that a daemon that is not there, or goes away, ends it as it should."""
+    """Wrap a command so that it ends as it should, whatever becomes of the daemon or of itself.
+
+    Once something was asked that may touch money, an end that says nothing is UNKNOWN.
+    """
 
     def run(options: Options) -> int:
+        till = Till(options.socket)
         try:
-            return work(Till(options.socket), options)
+            with _signals_as_exceptions():
+                return work(till, options)
         except Unreachable as error:
             print(f"laned: {error}", file=sys.stderr)
-            return FAILED
         except ConnectionLost as error:
             print(f"laned: the daemon went away: {error}", file=sys.stderr)
-            return FAILED
+        except Ended as error:
+            print(f"laned: ended by {error}", file=sys.stderr)
+        except Exception:
+            traceback.print_exc()
+        return UNKNOWN if till.may_have_moved_money else FAILED
 
     return run
+
+
+@contextmanager
+def _signals_as_exceptions() -> Iterator[None]:
+    """Raise Ended at SIGTERM and SIGHUP, unless somebody has these ignored (nohup)."""
+
+    def end(number: int, _: object) -> None:
+        raise Ended(signal.Signals(number).name)
+
+    changed = {
+        number: signal.signal(number, end)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
+    try:
+        yield
+    finally:
+        for number, before in changed.items():
+            signal.signal(number, before)
 
 
 def _show(options: Options, reply: Reply, text: str) -> int:
@@ -57,6 +92,8 @@ def _refused(options: Options, reply: Reply) -> int:
     active = reply.body.get("active")
     which = f" ({active})" if active else ""
     print(f"laned: {reply.code}: {reply.detail}{which}", file=sys.stderr)
+    if reply.status == 500 and reply.method != "GET":
+        return UNKNOWN  # a fault in the daemon: how far it got is not said
     return USAGE if reply.status in (400, 422) else FAILED
 
 
@@ -99,7 +136,8 @@ def events(till: Till, options: Options) -> int:
             continue
         data = json.dumps(event.data, ensure_ascii=False)
         print(f'{{"event": "{event.name}", "data": {data}}}' if options.json else event_line(event))
-        sys.stdout.flush()
+        if isinstance(sys.stdout, Output) and sys.stdout.fault is not None:
+            break  # nobody reads on
     return DONE
 
 
@@ -188,47 +226,52 @@ def pay(till: Till, options: Options) -> int:
     asked = Asked(payment_standing, shlex.join(again))
     events = till.events()
     next(events)  # the stream stands before the payment begins: nothing is missed
-    try:
-        try:
-            reply = till.ask("PUT", _path(payment_id), body, timeout=ANSWER_WITHIN)
-        except ConnectionLost as error:
-            return _lost(payment_id, error, asked)
+    with _telling_what_goes_on(till, payment_id, asked):
+        reply = till.ask("PUT", _path(payment_id), body, timeout=ANSWER_WITHIN)
         if reply.status >= 300:
             return _refused(options, reply)
         if options.no_wait:
             print(json.dumps(reply.body) if options.json else payment_id)
             return DONE
-        return _follow(till, events, reply.body, options, asked)
-    except KeyboardInterrupt:
-        print(f"\npayment {payment_id} goes on without us", file=sys.stderr)
-        return INTERRUPTED
+        return _follow(events, reply.body, options, asked)
 
 
-def _follow(
-    till: Till, events: Any, payment: dict[str, Any], options: Options, asked: Asked
-) -> int:
-    """Wait for the outcome of what was asked for, showing what the customer sees."""
-    payment_id = payment["id"]
-    patience: float | None = None
+@contextmanager
+def _telling_what_goes_on(till: Till, payment_id: str, asked: Asked) -> Iterator[None]:
+    """When the command ends early, say what is not known here, and how to ask again."""
+    text = f"what became of payment {payment_id} is not known here. Ask again with: {asked.again}"
     try:
-        while asked.standing(payment).open:
-            if asked.standing(payment).state == "unknown" and patience is None:
-                print("the terminal does not answer; asking what became of it", file=sys.stderr)
-                patience = time.monotonic() + UNKNOWN_PATIENCE
-            if patience is not None and time.monotonic() > patience:
-                break
-            event = next(events)
-            if event is None:
-                continue
-            name, data = event
-            if name == "payment" and data["id"] == payment_id:
-                payment = data
-            elif name == "display" and not options.json:
-                print(" / ".join(data["lines"]), flush=True)
-            elif name == "prompt" and not options.json and "by" not in data:
-                print(f"prompt {data['id']}: {data['text']}", flush=True)
-    except (ConnectionLost, StopIteration) as error:
-        return _lost(payment_id, error, asked)
+        yield
+    except BaseException as error:
+        if not till.may_have_moved_money:
+            raise
+        if isinstance(error, ConnectionLost):
+            raise ConnectionLost(f"{error}; {text}") from error
+        if isinstance(error, KeyboardInterrupt | Ended):
+            text = f"\npayment {payment_id} goes on without us"
+        print(text, file=sys.stderr)
+        raise
+
+
+def _follow(events: Any, payment: dict[str, Any], options: Options, asked: Asked) -> int:
+    """Wait for the outcome of what was asked for, showing what the customer sees."""
+    patience: float | None = None
+    while asked.standing(payment).open:
+        if asked.standing(payment).state == "unknown" and patience is None:
+            print("the terminal does not answer; asking what became of it", file=sys.stderr)
+            patience = time.monotonic() + UNKNOWN_PATIENCE
+        if patience is not None and time.monotonic() > patience:
+            break
+        event = next(events)
+        if event is None:
+            continue
+        name, data = event
+        if name == "payment" and data["id"] == payment["id"]:
+            payment = data
+        elif name == "display" and not options.json:
+            print(" / ".join(data["lines"]))
+        elif name == "prompt" and not options.json and "by" not in data:
+            print(f"prompt {data['id']}: {data['text']}")
     return _outcome(payment, options, asked.standing(payment))
 
 
@@ -242,15 +285,6 @@ def _outcome(payment: dict[str, Any], options: Options, standing: Standing) -> i
     why = " ".join(part for part in (standing.error or {}).values() if part)
     print(f"laned: {standing.what} {standing.state}: {why}".rstrip(": "), file=sys.stderr)
     return FAILED
-
-
-def _lost(payment_id: str, error: Exception, asked: Asked) -> int:
-    print(
-        f"laned: the daemon went away ({error}); what became of payment {payment_id} is not known"
-        f" here. Ask again with: {asked.again}",
-        file=sys.stderr,
-    )
-    return UNKNOWN
 
 
 @_command
@@ -279,13 +313,11 @@ def reverse(till: Till, options: Options) -> int:
     asked = Asked(reversal_standing, shlex.join(again))
     events = till.events()
     next(events)
-    try:
+    with _telling_what_goes_on(till, options.id, asked):
         reply = till.ask("POST", _path(options.id, "reversal"), body, timeout=ANSWER_WITHIN)
-    except ConnectionLost as error:
-        return _lost(options.id, error, asked)
-    if reply.status >= 300:
-        return _refused(options, reply)
-    return _follow(till, events, reply.body, options, asked)
+        if reply.status >= 300:
+            return _refused(options, reply)
+        return _follow(events, reply.body, options, asked)
 
 
 @_command
