@@ -11,6 +11,7 @@ from laned.lane.payment import (
     PaymentState,
     POITransaction,
     Problem,
+    as_written,
     card_from,
     receipts_from,
     settles,
@@ -115,8 +116,10 @@ def told(payment: Payment, response: PaymentResponse) -> dict[str, object]:
     return {
         "state": state,
         "card": card_from(response.card),
-        "authorized_amount": amounts.authorized_amount if amounts else None,
-        "tip_amount": amounts.tip_amount if amounts else None,
+        "authorized_amount": as_written(amounts.authorized_amount, payment.currency)
+        if amounts
+        else None,
+        "tip_amount": as_written(amounts.tip_amount, payment.currency) if amounts else None,
         "approval_code": response.approval_code,
         "poi_transaction": POITransaction(poi.transaction_id, poi.timestamp) if poi else None,
         "receipts": receipts_from(response.receipts),
