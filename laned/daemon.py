@@ -39,7 +39,7 @@ from laned.lane.maintenance import IDLE_BEFORE
 from laned.lane.start import start
 from laned.offload import Offload, WorkerThread
 from laned.runner import LaneStopped, Runner, Terminal, real_moment
-from laned.system.clock import clock_synchronised
+from laned.system.clock import clock_synchronised, tell_of_clock
 from laned.system.lane_log import LaneLog
 from laned.system.logging import log_for_daemon
 from laned.system.metrics import Metrics
@@ -56,6 +56,7 @@ from laned.views.screen import farewell, screen
 log = logging.getLogger("laned.daemon")
 
 PRUNE_EVERY: Final = 24 * 3600.0  # seconds
+CLOCK_AGAIN: Final = 3600.0  # seconds until a clock that was not right is looked at again
 STOP_WITHIN: Final = 8.0  # seconds for the orderly stop; systemd and the contract allow 10
 FIRST_SERVICE_ID_BELOW: Final = 4_000_000_000
 TERMINAL_LIMITS: Final = Limits(max_connections=32)
@@ -194,7 +195,8 @@ async def assemble(
 async def _prune(config: Config, journal: AnyJournal, offload: Offload) -> None:
     """Drop old details once a day; never while the clock may be wrong (money rule 13)."""
     while True:
-        if clock_synchronised():
+        right = clock_synchronised()
+        if right:
             pruned, more = 0, True
             try:
                 while more:
@@ -204,7 +206,8 @@ async def _prune(config: Config, journal: AnyJournal, offload: Offload) -> None:
                 log.warning("old payments are not pruned: %s", error)
             else:
                 log.info("details of %d old payments dropped", pruned)
-        await trio.sleep(PRUNE_EVERY)
+        # A box that is switched off every night would never see a second look a day later.
+        await trio.sleep(PRUNE_EVERY if right else CLOCK_AGAIN)
 
 
 async def serve_lane(
@@ -248,6 +251,7 @@ async def serve_lane(
             (lane.till, tills, TILL_LIMITS),
         ):
             await nursery.start(partial(serve, app, listeners, stop=lane.ended, limits=limits))
+        nursery.start_soon(tell_of_clock, lambda: lane.runner.state.config.maintenance.window)
         on_ready(lane)
         await stop.wait()
         log.info("stopping")

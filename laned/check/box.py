@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from laned.system.clock import clock_synchronised
+from laned.system.clock import clock_fault
 
 
 class Box(Struct, frozen=True, kw_only=True):
@@ -19,7 +19,7 @@ class Box(Struct, frozen=True, kw_only=True):
     root: Path
     user: str
     may_use: Callable[[Path], bool]
-    synchronised: Callable[[], bool]
+    clock_fault: Callable[[], str]
     free_bytes: Callable[[Path], int]
 
     @classmethod
@@ -29,7 +29,7 @@ class Box(Struct, frozen=True, kw_only=True):
             root=Path("/"),
             user=_user(),
             may_use=lambda path: os.access(path, os.R_OK | os.W_OK),
-            synchronised=clock_synchronised,
+            clock_fault=clock_fault,
             free_bytes=_free_bytes,
         )
 

@@ -53,8 +53,14 @@ def test_what_is_valid_and_hardly_meant(lines: list[str], words: tuple[str, ...]
 
 def test_clock(machine: Machine) -> None:
     expect(host.clock(machine.box), OK)
-    machine.synchronised = False
-    expect(host.clock(machine.box), WARNING, "not synchronised", "timedatectl")
+    machine.clock_fault = "no time server keeps it"
+    expect(host.clock(machine.box), WARNING, "not synchronised, no time server", "timedatectl")
+
+
+def test_a_time_zone_that_is_none() -> None:
+    expect(only(host.time_zone("Europa/Stockholm")), WARNING, "TZ=Europa/Stockholm", "CET-1CEST")
+    for known in (None, "", "Europe/Stockholm", "CET-1CEST,M3.5.0,M10.5.0/3"):
+        assert list(host.time_zone(known)) == []
 
 
 @pytest.mark.parametrize(
