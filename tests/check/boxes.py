@@ -76,6 +76,7 @@ class Machine:
             root=self.root,
             user="pi",
             may_use=lambda path: os.fspath(path.relative_to(self.root)) not in self.forbidden,
+            may_read=lambda path: True,
             clock_fault=lambda: self.clock_fault,
             free_bytes=lambda folder: self.free,
         )
