@@ -25,6 +25,8 @@ from laned.hardware.display import Display
 from laned.http.asgi import ASGIApp
 from laned.http.listen import Listener, from_fd, listen_tcp, listen_unix
 from laned.http.serve import Limits, serve
+from laned.journal.health import LOOK_EVERY
+from laned.journal.health import watch as watch_journal
 from laned.journal.store import (
     AnyJournal,
     BrokenJournal,
@@ -210,6 +212,41 @@ async def _prune(config: Config, journal: AnyJournal, offload: Offload) -> None:
         await trio.sleep(PRUNE_EVERY if right else CLOCK_AGAIN)
 
 
+async def _until_usable(config: Config, *, again: bool) -> None:
+    """Return when a journal that could not be used at the start can be: the lane begins `again`.
+
+    Without somebody who starts the daemon again it only says so, and never returns.
+    """
+    while True:
+        await trio.sleep(LOOK_EVERY)
+        try:
+            await trio.to_thread.run_sync(lambda: _opened(Path(config.journal.path)).close())
+        except JournalError:
+            continue
+        if again:
+            log.warning("the journal can be used now: laned starts anew")
+            return
+        log.warning("the journal can be used now: start laned again")
+        await trio.sleep_forever()
+
+
+async def _look_after(lane: Lane, journal: AnyJournal, offload: Offload) -> None:
+    """Watch the clock and the journal's disk until the lane has ended."""
+    runner = lane.runner
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(tell_of_clock, lambda: runner.state.config.maintenance.window)
+        if isinstance(journal, Journal):
+            nursery.start_soon(
+                watch_journal,
+                journal,
+                offload,
+                lambda: runner.state.journal,
+                lambda health: runner.submit_nowait(ev.JournalReported(health)),
+            )
+        await lane.ended.wait()
+        nursery.cancel_scope.cancel()
+
+
 async def serve_lane(
     config: Config,
     journal: AnyJournal,
@@ -231,6 +268,7 @@ async def serve_lane(
     callbacks, tills = await _listeners(config, passed)
     on_listening(callbacks)
     client = TerminalClient(config.terminal.connect_timeout)
+    journal_offload = WorkerThread()
     async with trio.open_nursery() as nursery:
         lane: Lane = await nursery.start(
             partial(
@@ -238,7 +276,7 @@ async def serve_lane(
                 config,
                 journal,
                 client,
-                journal_offload=WorkerThread(),
+                journal_offload=journal_offload,
                 display_offload=WorkerThread(),
                 probe=liveness.tcp_probe(config.terminal.connect_timeout),
                 idle_before=idle_before,
@@ -251,7 +289,7 @@ async def serve_lane(
             (lane.till, tills, TILL_LIMITS),
         ):
             await nursery.start(partial(serve, app, listeners, stop=lane.ended, limits=limits))
-        nursery.start_soon(tell_of_clock, lambda: lane.runner.state.config.maintenance.window)
+        nursery.start_soon(_look_after, lane, journal, journal_offload)
         on_ready(lane)
         await stop.wait()
         log.info("stopping")
@@ -355,6 +393,12 @@ async def run(path: Path, environ: MutableMapping[str, str]) -> None:
                 notify("READY=1", environ)
                 nursery.start_soon(report, lane.runner, environ)
 
+            async def begin_again() -> None:
+                await _until_usable(config, again="NOTIFY_SOCKET" in environ)
+                stop.set()
+
+            if isinstance(journal, BrokenJournal) and journal.condition != "corrupt":
+                nursery.start_soon(begin_again)
             passed = passed_sockets(environ)
             await serve_lane(config, journal, stop=stop, passed=passed, on_ready=ready)
             nursery.cancel_scope.cancel()
