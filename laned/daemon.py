@@ -40,6 +40,7 @@ from laned.lane import events as ev
 from laned.lane.maintenance import IDLE_BEFORE
 from laned.lane.start import start
 from laned.offload import Offload, WorkerThread
+from laned.preload import preload
 from laned.runner import LaneStopped, Runner, Terminal, real_moment
 from laned.system.clock import clock_synchronised, tell_of_clock
 from laned.system.lane_log import LaneLog
@@ -290,6 +291,7 @@ async def serve_lane(
         ):
             await nursery.start(partial(serve, app, listeners, stop=lane.ended, limits=limits))
         nursery.start_soon(_look_after, lane, journal, journal_offload)
+        await trio.to_thread.run_sync(preload, config)
         on_ready(lane)
         await stop.wait()
         log.info("stopping")

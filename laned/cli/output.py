@@ -22,8 +22,9 @@ class Output(TextIOBase):
     has what it wanted then. None: all was written.
     """
 
-    def __init__(self, stream: TextIO | None) -> None:
+    def __init__(self, stream: TextIO | None, fd: int) -> None:
         self._stream = stream
+        self._fd = fd
         self.fault: str | None = None
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -58,7 +59,7 @@ class Output(TextIOBase):
 
     def fileno(self) -> int:
         """Return the descriptor beneath."""
-        return self._stream.fileno() if self._stream is not None else super().fileno()
+        return self._fd if self._stream is None else self._stream.fileno()
 
     def isatty(self) -> bool:
         """Return whether this is a terminal window."""
@@ -71,7 +72,7 @@ def outputs() -> Iterator[Output]:
     _occupy_what_is_closed()
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as we run
-    out, err = Output(sys.stdout), Output(sys.stderr)
+    out, err = Output(sys.stdout, 1), Output(sys.stderr, 2)
     before, sys.stdout, sys.stderr = (sys.stdout, sys.stderr), out, err
     try:
         yield out

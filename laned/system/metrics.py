@@ -1,6 +1,6 @@
 """The lane in numbers, for Prometheus: counted from the lane's steps, written out when asked for.
 
-The client library is imported at the first scrape: a lane that nobody scrapes does without it.
+The client library takes a while to import: not when this module is, but by `laned.preload`.
 Source: prometheus.io, "Metric and label naming".
 """
 

@@ -14,6 +14,7 @@ from buttonrig import CONFIRM
 from fakelgpio import FakeLgpio
 
 from laned.config.schema import ButtonsConfig
+from laned.hardware import gpio
 from laned.hardware.buttons import Buttons
 from laned.hardware.gpio import name_of, real_pins
 
@@ -130,3 +131,15 @@ def test_an_exception_does_not_end_lgpios_thread(caplog: pytest.LogCaptureFixtur
     assert "planted" in caplog.text
     device.close()
     factory.close()
+
+
+def test_debians_package_is_not_mended_by_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs with Debian's Python, and libraries that pip knows nothing of."""
+    missing = ImportError("No module named 'lgpio'")
+    assert gpio.cure(missing) == "install the library lgpio: pip install 'laned[gpio]'"
+    monkeypatch.setattr(gpio, "__file__", "/opt/laned/lib/python3/laned/hardware/gpio.py")
+    assert gpio.cure(missing) == "sudo apt install python3-lgpio"
+    monkeypatch.setattr(
+        gpio, "__file__", "/opt/laned/lib/python3.11/site-packages/laned/hardware/gpio.py"
+    )
+    assert "pip install" in gpio.cure(missing), "a virtual environment at the same place"

@@ -130,6 +130,15 @@ TELLING: dict[str, tuple[int, tuple[str, ...], dict[str, Any]]] = {
     "payments as CSV": (0, ("payments", "--csv", "--all"), {}),
     "events": (0, ("events",), {}),
 }
+DAEMON_SIDE: dict[str, tuple[int, tuple[str, ...]]] = {
+    "run": (2, ("--config", "/no/laned.toml")),
+    "check": (2, ("--config", "/no/laned.toml")),
+    "demo": (2, ("--scenario", "none")),
+    "simulate": (1, ("--listen", "203.0.113.9:11001")),
+    "--version": (0, ()),
+    "--help": (0, ()),
+    "none": (2, ()),
+}
 TROUBLES = ("closed", "full", "gone", "ascii")
 
 
@@ -160,7 +169,8 @@ def trouble(kind: str) -> Iterator[dict[str, Any]]:
 
 
 def start(path: Path, arguments: tuple[str, ...], made: dict[str, Any]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "laned", *arguments, "--socket", str(path)]
+    command = [sys.executable, "-m", "laned", *arguments]
+    command += [] if arguments[0] in DAEMON_SIDE else ["--socket", str(path)]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, **made)
 
 
@@ -200,6 +210,28 @@ def test_what_only_tells_has_failed_when_it_could_not(name: str) -> None:
             assert found == 0, text
             assert b"Traceback" not in text
             assert text.isascii()
+
+
+@pytest.mark.parametrize("name", DAEMON_SIDE)
+def test_the_daemons_side_ends_as_it_does_otherwise(name: str, tmp_path: Path) -> None:
+    status, arguments = DAEMON_SIDE[name]
+    for kind, (found, text) in ended(tmp_path, (name, *arguments), *TROUBLES).items():
+        assert found == status, (kind, text)
+        assert b"Traceback" not in text, text
+
+
+@pytest.mark.parametrize("kind", TROUBLES)
+def test_a_daemon_does_without_its_output(kind: str) -> None:
+    with site("happy", run=False) as lane, trouble(kind) as made:
+        command = [sys.executable, "-m", "laned", "run", "--config", str(lane.configure())]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, **made) as daemon:
+            try:
+                until(lambda: lane.lane()["display"]["lines"] == ["Welcome"], "the daemon")
+                assert lane.command("pay", "38.00").status == 0
+            finally:
+                daemon.terminate()
+                daemon.communicate(timeout=PATIENCE)
+        assert daemon.returncode == 0
 
 
 def test_a_full_disk_is_named_where_that_can_be_read() -> None:
