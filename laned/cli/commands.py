@@ -78,17 +78,23 @@ def _signals_as_exceptions() -> Iterator[None]:
             signal.signal(number, before)
 
 
+def _json(value: object) -> str:
+    """Write the API's object, in letters that stdout has."""
+    encoding = sys.stdout.encoding or "ascii"
+    return json.dumps(value, ensure_ascii=not encoding.lower().startswith("utf"))
+
+
 def _show(options: Options, reply: Reply, text: str) -> int:
     """Print the answer, as the API's object or as `text`; or the refusal."""
     if reply.status >= 300:
         return _refused(options, reply)
-    print(json.dumps(reply.body, ensure_ascii=False) if options.json else text)
+    print(_json(reply.body) if options.json else text)
     return DONE
 
 
 def _refused(options: Options, reply: Reply) -> int:
     if options.json:
-        print(json.dumps(reply.body, ensure_ascii=False))
+        print(_json(reply.body))
     active = reply.body.get("active")
     which = f" ({active})" if active else ""
     print(f"laned: {reply.code}: {reply.detail}{which}", file=sys.stderr)
@@ -134,7 +140,7 @@ def events(till: Till, options: Options) -> int:
     for event in till.events():
         if event is None:
             continue
-        data = json.dumps(event.data, ensure_ascii=False)
+        data = _json(event.data)
         print(f'{{"event": "{event.name}", "data": {data}}}' if options.json else event_line(event))
         if isinstance(sys.stdout, Output) and sys.stdout.fault is not None:
             break  # nobody reads on
@@ -231,7 +237,7 @@ def pay(till: Till, options: Options) -> int:
         if reply.status >= 300:
             return _refused(options, reply)
         if options.no_wait:
-            print(json.dumps(reply.body) if options.json else payment_id)
+            print(_json(reply.body) if options.json else payment_id)
             return DONE
         return _follow(events, reply.body, options, asked)
 
@@ -276,7 +282,7 @@ def _follow(events: Any, payment: dict[str, Any], options: Options, asked: Asked
 
 
 def _outcome(payment: dict[str, Any], options: Options, standing: Standing) -> int:
-    print(json.dumps(payment, ensure_ascii=False) if options.json else standing.state)
+    print(_json(payment) if options.json else standing.state)
     if standing.state in ("approved", "done"):
         return DONE
     if standing.state == "unknown":

@@ -20,9 +20,8 @@ CURRENCIES: Final = ("SEK", "NOK", "DKK", "EUR")  # config.schema has them too, 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `laned`; the exit status."""
-    words = [_utf8(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     with outputs() as out:
-        options = _parser().parse_args(words)
+        options = _parser().parse_args(arguments)
         run: Callable[[argparse.Namespace], int] = options.run
         try:
             status = run(options)
@@ -33,11 +32,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Of commands that only tell something, that was all there was to do.
         told = out.fault is None or not options.only_tells
         return status if told or status != DONE else FAILED
-
-
-def _utf8(word: str) -> str:
-    """Read an argument as UTF-8, whatever the locale took its bytes for."""
-    return os.fsencode(word).decode("utf-8", "replace")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -127,7 +121,9 @@ def _till_side(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     resolve = add("resolve", till.resolve, "close an unknown payment by hand")
     resolve.add_argument("id", metavar="ID")
     resolve.add_argument("state", choices=("approved", "failed"))
-    resolve.add_argument("--note", required=True, metavar="TEXT", help="why you are sure")
+    resolve.add_argument(
+        "--note", type=_note, required=True, metavar="TEXT", help="why you are sure"
+    )
     add("acknowledge-journal", till.acknowledge_journal, "take payments with a new journal")
     prompt = add("prompt", till.prompt, "answer a prompt")
     prompt.add_argument("id", metavar="ID")
@@ -148,6 +144,14 @@ def _till_side(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--maintenance", action="store_true", help="let it update itself, then log in again"
     )
     add("learn", till.learn, "for 10 minutes take the first terminal that announces its address")
+
+
+def _note(text: str) -> str:
+    """Read it as UTF-8 if its bytes are that, whatever the locale took them for."""
+    try:
+        return os.fsencode(text).decode()
+    except UnicodeError:
+        return text.encode("utf-8", "replace").decode()
 
 
 def _amount(text: str) -> str:

@@ -268,6 +268,22 @@ def test_a_signal_before_anything_was_asked_is_no_doubt() -> None:
             assert pay.err == "laned: ended by SIGTERM\n"
 
 
+def test_json_is_json_also_in_ascii() -> None:
+    with site() as lane, daemon(lane.socket, **ANSWERS):
+        status, text = ended(lane.socket, ("status", "--json"), "ascii")["ascii"]
+        assert status == 0
+        assert text.isascii()
+        assert json.loads(text)["name"] == "kiosk åäö €"
+
+
+@pytest.mark.parametrize(
+    ("given", "note"), [("åäö", "åäö"), ("\udce5", "?"), ("\udcc3\udca5", "å")]
+)
+def test_notes_as_they_are_given(given: str, note: str) -> None:
+    options = cli._parser().parse_args(["resolve", "p", "failed", "--note", given])
+    assert options.note == note
+
+
 def test_a_note_in_a_locale_without_its_letters_arrives() -> None:
     """The bytes are UTF-8, whatever the locale says."""
     heard: list[bytes] = []
