@@ -27,13 +27,14 @@ def preload(config: Config) -> None:
     for name in _modules(config):
         with suppress(ImportError):
             importlib.import_module(name)
-    if config.display.driver != "none":
-        from PIL import Image
+    with suppress(ImportError, OSError, RuntimeError):
+        if config.display.driver != "none":
+            from PIL import Image
 
-        from laned.hardware import font
+            from laned.hardware import font
 
-        Image.preinit()
-        font.load()
+            Image.preinit()
+            font.load()
     if config.buttons.driver == "gpio" or config.display.interface == "spi":
         with suppress(Exception):
             gpio.load()

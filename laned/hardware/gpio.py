@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ PACKAGE: Final = Path("/opt/laned/lib/python3")
 """Where Debian's package has laned; it runs with Debian's Python, which pip does not reach."""
 
 log = logging.getLogger(__name__)
+_moving = threading.Lock()  # the process has one working directory, and several threads come here
 
 
 def install(library: str, extra: str) -> str:
@@ -34,6 +36,11 @@ def mock_pins() -> Any:
 
 def load() -> Any:
     """Import what reaches the board's pins. Blocks; raises whatever the layers below raise."""
+    with _moving:
+        return _load()
+
+
+def _load() -> Any:
     # At import lgpio moves the process to LG_WD, or stays, and makes a pipe there, without which
     # the import fails: a daemon's own working directory is often read-only.
     if "LG_WD" not in os.environ:

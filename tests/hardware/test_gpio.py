@@ -3,9 +3,12 @@
 import importlib.abc
 import importlib.machinery
 import logging
+import os
 import sys
+import threading
 import types
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -143,3 +146,25 @@ def test_debians_package_is_not_mended_by_pip(monkeypatch: pytest.MonkeyPatch) -
         gpio, "__file__", "/opt/laned/lib/python3.11/site-packages/laned/hardware/gpio.py"
     )
     assert "pip install" in gpio.cure(missing), "a virtual environment at the same place"
+
+
+def test_threads_that_load_at_once_leave_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The buttons, an SPI display and what is loaded beforehand come from threads of their own."""
+    both = threading.Barrier(2, timeout=0.5)
+
+    def moves(name: str) -> None:
+        os.chdir(tmp_path)
+        with suppress(threading.BrokenBarrierError):
+            both.wait()
+
+    monkeypatch.setenv("LG_WD", str(tmp_path))
+    monkeypatch.setattr(importlib, "import_module", moves)
+    here = Path.cwd()
+    threads = [threading.Thread(target=gpio.load) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Path.cwd() == here
