@@ -8,7 +8,6 @@ import sys
 import threading
 import types
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -152,19 +151,30 @@ def test_threads_that_load_at_once_leave_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The buttons, an SPI display and what is loaded beforehand come from threads of their own."""
-    both = threading.Barrier(2, timeout=0.5)
+    inside, other, done = threading.Event(), threading.Event(), threading.Event()
 
     def moves(name: str) -> None:
         os.chdir(tmp_path)
-        with suppress(threading.BrokenBarrierError):
-            both.wait()
+        if inside.is_set():
+            other.set()
+            done.wait(5)
+        else:
+            inside.set()
+            other.wait(0.5)
+
+    def first() -> None:
+        gpio.load()
+        done.set()
 
     monkeypatch.setenv("LG_WD", str(tmp_path))
     monkeypatch.setattr(importlib, "import_module", moves)
     here = Path.cwd()
-    threads = [threading.Thread(target=gpio.load) for _ in range(2)]
-    for thread in threads:
-        thread.start()
+    threads = [threading.Thread(target=first), threading.Thread(target=gpio.load)]
+    threads[0].start()
+    inside.wait(5)
+    threads[1].start()
     for thread in threads:
         thread.join()
-    assert Path.cwd() == here
+    found = Path.cwd()
+    os.chdir(here)
+    assert found == here
