@@ -23,7 +23,7 @@ from laned.config.schema import Config
 from laned.hardware.buttons import Buttons
 from laned.hardware.display import Display
 from laned.http.asgi import ASGIApp
-from laned.http.listen import Listener, from_fd, is_ours, listen_tcp, listen_unix
+from laned.http.listen import Listener, from_fd, is_ours, listen_tcp, listen_unix, split_bind
 from laned.http.serve import Limits, serve
 from laned.journal.health import LOOK_EVERY
 from laned.journal.health import watch as watch_journal
@@ -321,7 +321,7 @@ async def _open_listeners(
     if config.lane.mode == "default":
         # An address by DHCP may come after us; to end and be started again takes longer each time.
         callbacks = await listen_tcp(config.listener.bind, before_it_is_ours=True)
-        if not is_ours(config.listener.host_port[0]):
+        if not is_ours(split_bind(config.listener.bind)[0]):
             log.warning("listener.bind: this machine does not have %s yet", config.listener.bind)
     if passed:
         if config.till.sets_access:

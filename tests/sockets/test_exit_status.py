@@ -277,7 +277,9 @@ def test_json_is_json_also_in_ascii() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "note"), [("åäö", "åäö"), ("\udce5", "?"), ("\udcc3\udca5", "å")]
+    ("given", "note"),
+    [("åäö", "åäö"), ("\udce5", "?"), ("\udcc3\udca5", "å")],
+    ids=["letters", "no UTF-8", "UTF-8"],
 )
 def test_notes_as_they_are_given(given: str, note: str) -> None:
     options = cli._parser().parse_args(["resolve", "p", "failed", "--note", given])
