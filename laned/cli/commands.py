@@ -5,16 +5,15 @@ import csv
 import json
 import secrets
 import shlex
-import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
-from laned.cli.client import ConnectionLost, Reply, Till, Unreachable
+from laned.cli.client import ConnectionLost, Reply, Till
+from laned.cli.endings import Ended, command
 from laned.cli.output import Output
 from laned.exits import DONE, FAILED, UNKNOWN, USAGE
 
@@ -29,53 +28,6 @@ CSV_FIELDS: Final = (
 UNKNOWN_PATIENCE: Final = 60.0  # seconds for which an unknown outcome is waited for
 
 Options = argparse.Namespace
-
-
-class Ended(BaseException):
-    """SIGTERM or SIGHUP: an exception, so that the exit status says what is known of the money."""
-
-
-def _command(work: Callable[[Till, Options], int]) -> Callable[[Options], int]:
-    """Wrap a command so that it ends as it should, whatever becomes of the daemon or of itself.
-
-    Once something was asked that may touch money, an end that says nothing is UNKNOWN.
-    """
-
-    def run(options: Options) -> int:
-        till = Till(options.socket)
-        try:
-            with _signals_as_exceptions():
-                return work(till, options)
-        except Unreachable as error:
-            print(f"laned: {error}", file=sys.stderr)
-        except ConnectionLost as error:
-            print(f"laned: the daemon went away: {error}", file=sys.stderr)
-        except Ended as error:
-            print(f"laned: ended by {error}", file=sys.stderr)
-        except Exception:
-            traceback.print_exc()
-        return UNKNOWN if till.may_have_moved_money else FAILED
-
-    return run
-
-
-@contextmanager
-def _signals_as_exceptions() -> Iterator[None]:
-    """Raise Ended at SIGTERM and SIGHUP, unless somebody has these ignored (nohup)."""
-
-    def end(number: int, _: object) -> None:
-        raise Ended(signal.Signals(number).name)
-
-    changed = {
-        number: signal.signal(number, end)
-        for number in (signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) is not signal.SIG_IGN
-    }
-    try:
-        yield
-    finally:
-        for number, before in changed.items():
-            signal.signal(number, before)
 
 
 def _json(value: object) -> str:
@@ -103,7 +55,7 @@ def _refused(options: Options, reply: Reply) -> int:
     return USAGE if reply.status in (400, 422) else FAILED
 
 
-@_command
+@command
 def status(till: Till, options: Options) -> int:
     """`laned status`."""
     reply = till.ask("GET", "/v1/lane", timeout=ANSWER_WITHIN)
@@ -134,7 +86,7 @@ def _running(till: Till, payment_id: str | None) -> str:
     return payment_line(reply.body) if reply.status < 300 else payment_id
 
 
-@_command
+@command
 def events(till: Till, options: Options) -> int:
     """`laned events`: one line per event, until interrupted."""
     for event in till.events():
@@ -219,7 +171,7 @@ class Asked(NamedTuple):
     again: str
 
 
-@_command
+@command
 def pay(till: Till, options: Options) -> int:
     """`laned pay` and `laned refund`: the terminal's display live, then the outcome."""
     payment_id = options.id or f"cli-{secrets.token_hex(8)}"
@@ -293,7 +245,7 @@ def _outcome(payment: dict[str, Any], options: Options, standing: Standing) -> i
     return FAILED
 
 
-@_command
+@command
 def abort(till: Till, options: Options) -> int:
     """`laned abort [ID]`: the running payment, unless it is named."""
     payment_id = options.id or till.ask("GET", "/v1/lane", timeout=ANSWER_WITHIN).body["payment"]
@@ -304,14 +256,14 @@ def abort(till: Till, options: Options) -> int:
     return _show(options, reply, f"asked for {payment_id} to end")
 
 
-@_command
+@command
 def confirm(till: Till, options: Options) -> int:
     """`laned confirm ID`."""
     reply = till.ask("POST", _path(options.id, "confirm"), timeout=ANSWER_WITHIN)
     return _show(options, reply, f"{options.id} is confirmed")
 
 
-@_command
+@command
 def reverse(till: Till, options: Options) -> int:
     """`laned reverse ID [--malfunction]`: waits for what becomes of it."""
     body = {"reason": "Malfunction" if options.malfunction else "MerchantCancel"}
@@ -326,7 +278,7 @@ def reverse(till: Till, options: Options) -> int:
         return _follow(events, reply.body, options, asked)
 
 
-@_command
+@command
 def resolve(till: Till, options: Options) -> int:
     """`laned resolve ID approved|failed --note TEXT`."""
     body = {"state": options.state, "note": options.note}
@@ -334,7 +286,7 @@ def resolve(till: Till, options: Options) -> int:
     return _show(options, reply, f"{options.id} is {options.state}, by your word")
 
 
-@_command
+@command
 def acknowledge_journal(till: Till, options: Options) -> int:
     """`laned acknowledge-journal`."""
     reply = till.ask("POST", "/v1/session/acknowledge-journal", timeout=ANSWER_WITHIN)
@@ -344,7 +296,7 @@ def acknowledge_journal(till: Till, options: Options) -> int:
     return _show(options, reply, "payments are taken again")
 
 
-@_command
+@command
 def prompt(till: Till, options: Options) -> int:
     """`laned prompt ID yes|no`."""
     body = {"confirmed": options.answer == "yes"}
@@ -352,7 +304,7 @@ def prompt(till: Till, options: Options) -> int:
     return _show(options, till.ask("POST", path, body, timeout=ANSWER_WITHIN), options.answer)
 
 
-@_command
+@command
 def payments(till: Till, options: Options) -> int:
     """`laned payments`: the newest, or with --csv and --all the whole journal."""
     reply, found = _pages(till, options)
@@ -393,7 +345,7 @@ def _write_csv(found: list[dict[str, Any]]) -> None:
         writer.writerow("" if flat[field] is None else flat[field] for field in CSV_FIELDS)
 
 
-@_command
+@command
 def press(till: Till, options: Options) -> int:
     """`laned press BUTTON`."""
     path = f"/v1/buttons/{quote(options.name, safe='')}/press"
@@ -401,14 +353,14 @@ def press(till: Till, options: Options) -> int:
     return _show(options, reply, f"{options.name} is pressed")
 
 
-@_command
+@command
 def login(till: Till, options: Options) -> int:
     """`laned login`."""
     reply = till.ask("POST", "/v1/session/login", timeout=ANSWER_WITHIN)
     return _show(options, reply, "logged in")
 
 
-@_command
+@command
 def logout(till: Till, options: Options) -> int:
     """`laned logout [--maintenance]`."""
     body = {"maintenance": options.maintenance}
@@ -416,7 +368,7 @@ def logout(till: Till, options: Options) -> int:
     return _show(options, reply, "logged out")
 
 
-@_command
+@command
 def learn(till: Till, options: Options) -> int:
     """`laned learn`."""
     reply = till.ask("POST", "/v1/session/learn", timeout=ANSWER_WITHIN)
