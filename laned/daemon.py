@@ -23,9 +23,11 @@ from laned.config.schema import Config
 from laned.hardware.buttons import Buttons
 from laned.hardware.display import Display
 from laned.http.asgi import ASGIApp
-from laned.http.listen import Listener, from_fd, listen_tcp, listen_unix
+from laned.http.listen import Listener, from_fd, is_ours, listen_tcp, listen_unix, split_bind
 from laned.http.serve import Door, Limits, serve
 from laned.inbox import LaneStopped
+from laned.journal.health import LOOK_EVERY
+from laned.journal.health import watch as watch_journal
 from laned.journal.reader import PaymentReader
 from laned.journal.store import (
     AnyJournal,
@@ -40,9 +42,10 @@ from laned.lane import events as ev
 from laned.lane.maintenance import IDLE_BEFORE
 from laned.lane.start import start
 from laned.offload import Offload, WorkerThread
+from laned.preload import preload
 from laned.publishing import Publisher, Watch
 from laned.runner import Runner, Terminal, real_moment
-from laned.system.clock import clock_synchronised
+from laned.system.clock import clock_synchronised, tell_of_clock
 from laned.system.lane_log import LaneLog
 from laned.system.logging import log_for_daemon
 from laned.system.metrics import Metrics
@@ -62,6 +65,7 @@ from laned.views.screen import farewell, screen
 log = logging.getLogger("laned.daemon")
 
 PRUNE_EVERY: Final = 24 * 3600.0  # seconds
+CLOCK_AGAIN: Final = 3600.0  # seconds until a clock that was not right is looked at again
 STOP_WITHIN: Final = 8.0  # seconds for the orderly stop; systemd and the contract allow 10
 FIRST_SERVICE_ID_BELOW: Final = 4_000_000_000
 # The listener's connections: `laned.terminal.allowlist`. Whoever posts connects anew each time: a
@@ -215,7 +219,8 @@ async def assemble(
 async def _prune(config: Config, journal: AnyJournal, offload: Offload) -> None:
     """Drop old details once a day; never while the clock may be wrong (money rule 13)."""
     while True:
-        if clock_synchronised():
+        right = clock_synchronised()
+        if right:
             pruned, more = 0, True
             try:
                 while more:
@@ -225,7 +230,43 @@ async def _prune(config: Config, journal: AnyJournal, offload: Offload) -> None:
                 log.warning("old payments are not pruned: %s", error)
             else:
                 log.info("details of %d old payments dropped", pruned)
-        await trio.sleep(PRUNE_EVERY)
+        # A box that is switched off every night would never see a second look a day later.
+        await trio.sleep(PRUNE_EVERY if right else CLOCK_AGAIN)
+
+
+async def _until_usable(config: Config, *, again: bool) -> None:
+    """Return when a journal that could not be used at the start can be: the lane begins `again`.
+
+    Without somebody who starts the daemon again it only says so, and never returns.
+    """
+    while True:
+        await trio.sleep(LOOK_EVERY)
+        try:
+            await trio.to_thread.run_sync(lambda: _opened(Path(config.journal.path)).close())
+        except JournalError:
+            continue
+        if again:
+            log.warning("the journal can be used now: laned starts anew")
+            return
+        log.warning("the journal can be used now: start laned again")
+        await trio.sleep_forever()
+
+
+async def _look_after(lane: Lane, journal: AnyJournal, offload: Offload) -> None:
+    """Watch the clock and the journal's disk until the lane has ended."""
+    runner = lane.runner
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(tell_of_clock, lambda: runner.state.config.maintenance.window)
+        if isinstance(journal, Journal):
+            nursery.start_soon(
+                watch_journal,
+                journal,
+                offload,
+                lambda: runner.state.journal,
+                lambda health: runner.submit_nowait(ev.JournalReported(health)),
+            )
+        await lane.ended.wait()
+        nursery.cancel_scope.cancel()
 
 
 async def serve_lane(
@@ -251,6 +292,7 @@ async def serve_lane(
     on_listening(callbacks)
     names = names or Names()
     client = TerminalClient(config.terminal.connect_timeout, names=names)
+    journal_offload = WorkerThread()
     async with trio.open_nursery() as nursery:
         lane: Lane = await nursery.start(
             partial(
@@ -258,7 +300,7 @@ async def serve_lane(
                 config,
                 journal,
                 client,
-                journal_offload=WorkerThread(),
+                journal_offload=journal_offload,
                 display_offload=WorkerThread(),
                 names=names,
                 probe=liveness.tcp_probe(config.terminal.connect_timeout, names),
@@ -274,6 +316,8 @@ async def serve_lane(
             await nursery.start(
                 partial(serve, app, listeners, stop=lane.ended, limits=limits, door=door)
             )
+        nursery.start_soon(_look_after, lane, journal, journal_offload)
+        await trio.to_thread.run_sync(preload, config)
         on_ready(lane)
         await stop.wait()
         log.info("stopping")
@@ -301,7 +345,10 @@ async def _open_listeners(
 ) -> tuple[Sequence[Listener], Sequence[Listener]]:
     callbacks: Sequence[Listener] = ()
     if config.lane.mode == "default":
-        callbacks = await listen_tcp(config.listener.bind)
+        # An address by DHCP may come after us; to end and be started again takes longer each time.
+        callbacks = await listen_tcp(config.listener.bind, before_it_is_ours=True)
+        if not is_ours(split_bind(config.listener.bind)[0]):
+            log.warning("listener.bind: this machine does not have %s yet", config.listener.bind)
     if passed:
         if config.till.sets_access:
             raise StartError(
@@ -381,6 +428,12 @@ async def run(path: Path, environ: MutableMapping[str, str]) -> None:
                 notify("READY=1", environ)
                 nursery.start_soon(report, lane.watch, lane.runner.pulse, environ)
 
+            async def begin_again() -> None:
+                await _until_usable(config, again="NOTIFY_SOCKET" in environ)
+                stop.set()
+
+            if isinstance(journal, BrokenJournal) and journal.condition != "corrupt":
+                nursery.start_soon(begin_again)
             passed = passed_sockets(environ)
             await serve_lane(config, journal, stop=stop, passed=passed, names=names, on_ready=ready)
             nursery.cancel_scope.cancel()

@@ -2,7 +2,8 @@
 
 Each module has one subject and yields findings; what it asks of the operating system goes through a
 `Box`, so that tests can give it another one. A check beside a running daemon disturbs nothing: what
-the daemon holds is asked of the daemon.
+the daemon holds is asked of the daemon, before anything else. The rest is looked at with the eyes
+of the service: root may do what it may not.
 """
 
 import os
@@ -11,17 +12,21 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import trio
 
 from laned.check import buttons, daemon, display, host, journal, settings, sockets, terminal
-from laned.check.box import Box
+from laned.check.box import Box, become
 from laned.check.daemon import Daemon
 from laned.check.finding import Finding, Level, Tell, broken
 from laned.config.file import ConfigError, load
 from laned.config.schema import Config
 from laned.exits import DONE, FAILED, USAGE
 from laned.hardware.panel import Panel
+
+SERVICE_USER: Final = "laned"
+CONFIGURATIONS: Final = Path("/etc/laned")
 
 
 def check(path: Path, *, ask: bool) -> int:
@@ -45,8 +50,10 @@ def check(path: Path, *, ask: bool) -> int:
         levels.append(found.level)
         print(found, flush=True)
 
+    running = daemon.look(config)
+    service = _is_of_the_service(path) and become(SERVICE_USER)
     try:
-        _check(config, path, Box.here(), tell, ask=ask)
+        _check(config, path, Box.here(service=service), running, tell, ask=ask)
     except BaseExceptionGroup as group:
         if group.split(KeyboardInterrupt)[1] is not None:
             raise
@@ -57,8 +64,12 @@ def check(path: Path, *, ask: bool) -> int:
     return FAILED if failed else DONE
 
 
-def _check(config: Config, path: Path, box: Box, tell: Tell, *, ask: bool) -> None:
-    running = daemon.look(config)
+def _is_of_the_service(path: Path) -> bool:
+    """Whether root looks at a configuration that the units start the daemon with."""
+    return os.geteuid() == 0 and path.absolute().parent == CONFIGURATIONS
+
+
+def _check(config: Config, path: Path, box: Box, running: Daemon, tell: Tell, *, ask: bool) -> None:
     with closing(Panel(config.display)) as panel:
         for found in _findings(config, path, box, running, panel):
             tell(found)
@@ -68,7 +79,7 @@ def _check(config: Config, path: Path, box: Box, tell: Tell, *, ask: bool) -> No
 def _findings(
     config: Config, path: Path, box: Box, running: Daemon, panel: Panel
 ) -> Iterator[Finding]:
-    yield from settings.check(config, path)
+    yield from settings.check(config, path, box)
     yield from host.check(config, box)
     yield from daemon.check(config, running)
     yield from journal.check(config, box, running)

@@ -11,6 +11,7 @@ from msgspec import Struct
 from laned.check.finding import Finding, broken, ok, warning
 from laned.cli.client import ConnectionLost, Till, Unreachable
 from laned.config.schema import Config
+from laned.system.single_instance import claimed
 
 SUBJECT: Final = "daemon"
 ANSWER_WITHIN: Final = 5.0  # seconds
@@ -37,11 +38,12 @@ class Daemon(Struct, frozen=True):
 
 
 def look(config: Config) -> Daemon:
-    """Find out by the journal's lock, and only then by the socket.
+    """Find out by its claim of the terminal and by the journal's lock, and then ask it.
 
-    A socket alone proves nothing: systemd listens on it, and would start the daemon.
+    A daemon that may not open its journal holds no lock. A socket alone proves nothing: systemd
+    listens on it, and would start the daemon.
     """
-    running = _locked(Path(config.journal.path))
+    running = claimed(config.terminal) or _locked(Path(config.journal.path))
     if not running:
         return Daemon(running)
     try:

@@ -1,6 +1,7 @@
 """The display: its bus, and the test pattern on it."""
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Final
 
 from laned.check import bus
@@ -11,6 +12,7 @@ from laned.check.pattern import pattern
 from laned.config.display import DisplayConfig
 from laned.config.pins import LUMA_SPI_DEVICE
 from laned.config.schema import Config
+from laned.hardware import gpio
 from laned.hardware.panel import Panel, PanelError
 
 SUBJECT: Final = "display"
@@ -91,10 +93,8 @@ def show(config: Config, panel: Panel, scan: Scan) -> Finding:
 
 def _cure(display: DisplayConfig, scan: Scan) -> str:
     if display.interface == "spi":
-        return (
-            "pip install 'laned[spi]', or apt install python3-spidev;"
-            " check the wires of SCLK, MOSI, CE, DC and RST"
-        )
+        library = "" if find_spec("spidev") else f"{gpio.install('spidev', 'spi')}; "
+        return f"{library}check the wires of SCLK, MOSI, CE, DC and RST"
     try:
         found = scan(display.port)
     except OSError as error:

@@ -1,5 +1,6 @@
 """The machine itself: its clock, its disk, and the groups that the service runs in."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 from laned.check.box import Box
 from laned.check.finding import Finding, broken, ok, warning
 from laned.config.schema import Config
+from laned.system.clock import zone
 
 MIB: Final = 1024 * 1024
 LITTLE_ROOM: Final = 200 * MIB
@@ -18,20 +20,33 @@ NO_ROOM: Final = 8 * MIB
 def check(config: Config, box: Box) -> Iterator[Finding]:
     """Check the clock, the disk, and the groups that the configured hardware needs."""
     yield clock(box)
+    yield from time_zone(os.environ.get("TZ"))
     yield disk(Path(config.journal.path), box)
     yield from groups(config, box)
 
 
 def clock(box: Box) -> Finding:
     """Whether the time of day can be believed."""
-    if box.synchronised():
+    why = box.clock_fault()
+    if not why:
         return ok("clock", "is synchronised")
     return warning(
         "clock",
-        "is not synchronised: the maintenance window and pruning wait for it, and times may be"
-        " wrong",
+        f"is not synchronised, {why}: the maintenance window and pruning wait for it, and times may"
+        " be wrong",
         "timedatectl shows why; systemd-timesyncd needs a time server that it can reach",
     )
+
+
+def time_zone(name: str | None) -> Iterator[Finding]:
+    """Whether the time zone that a variable TZ names is known."""
+    if name is not None and zone(name) is None:
+        yield warning(
+            "clock",
+            f"there is no time zone TZ={name}: the maintenance window is taken to be in UTC",
+            'name one of timedatectl list-timezones, or write its rules: TZ="CET-1CEST,M3.5.0,'
+            'M10.5.0/3"',
+        )
 
 
 def disk(journal: Path, box: Box) -> Finding:

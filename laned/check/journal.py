@@ -14,6 +14,8 @@ from laned.config.schema import Config
 from laned.journal.store import SCHEMA_VERSION
 
 SUBJECT: Final = "journal"
+STATE: Final = Path("/var/lib/laned")  # made by systemd: the units' StateDirectory=
+PARTS: Final = ("", "-wal", "-shm", ".lock", ".ballast")  # of names, behind the journal's
 ASIDE: Final = (
     "keep the file, it holds the payments; restore a copy, or set journal.on_corrupt"
     ' = "aside" to begin a new one beside it'
@@ -54,16 +56,30 @@ def _look(path: Path, box: Box) -> Finding:
         if not path.exists() or not path.stat().st_size:
             if lock.exists() and lock.stat().st_size:
                 return broken(SUBJECT, f"{path} is lost: there was one before", ACKNOWLEDGE)
-            folder = box.nearest(path.parent)
-            if not box.may_use(folder):
-                text = f"{path} cannot be made by {box.user}: {folder} may not be written"
-                return broken(SUBJECT, text, "use sudo, or name another journal.path")
-            return ok(SUBJECT, f"{path} is not there yet; the first start makes it")
+            return _to_be_made(path, box)
+        for part in (path.parent, *(path.with_name(path.name + suffix) for suffix in PARTS)):
+            if part.exists() and not box.may_use(part):
+                text = f"{path}: {part} may not be read and written by {box.user}"
+                return broken(SUBJECT, text, _mine(path, box))
         return _read(path)
     except (OSError, sqlite3.OperationalError) as error:
-        return broken(SUBJECT, f"{path} cannot be read: {error}", "run this with sudo")
+        return broken(SUBJECT, f"{path} cannot be read: {error}", _mine(path, box))
     except sqlite3.DatabaseError as error:
         return broken(SUBJECT, f"{path} is damaged: {error}", ASIDE)
+
+
+def _to_be_made(path: Path, box: Box) -> Finding:
+    folder = box.nearest(path.parent)
+    by_systemd = box.service and STATE in path.parents and folder in box.path(STATE).parents
+    if not by_systemd and not box.may_use(folder):
+        text = f"{path} cannot be made by {box.user}: {folder} may not be written"
+        cure = _mine(path, box) if box.service else "use sudo, or name another journal.path"
+        return broken(SUBJECT, text, cure)
+    return ok(SUBJECT, f"{path} is not there yet; the first start makes it")
+
+
+def _mine(path: Path, box: Box) -> str:
+    return f"sudo chown -R {box.user}: {path.parent}" if box.service else "run this with sudo"
 
 
 def learnt_address(config: Config, daemon: Daemon) -> str:
@@ -71,12 +87,14 @@ def learnt_address(config: Config, daemon: Daemon) -> str:
     if daemon.lane is not None:
         return str(daemon.lane["session"]["terminal"]["address"] or "")
     path = Path(config.journal.path)
-    if daemon.running is not False or not path.exists():
+    if daemon.running is not False:
         return ""
     try:
+        if not path.exists():
+            return ""
         with _opened(path) as db:
             meta = dict(db.execute("SELECT key, value FROM meta WHERE key LIKE 'terminal_%'"))
-    except sqlite3.Error:
+    except (OSError, sqlite3.Error):
         return ""  # which is said of the journal itself
     known = meta.get("terminal_configured") == config.terminal.address
     return str(meta.get("terminal_address", "")) if known else ""

@@ -3,15 +3,19 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from laned.check.finding import Finding, ok, warning
+from laned.check.box import Box
+from laned.check.finding import Finding, broken, ok, warning
 from laned.config.schema import Config
 
 SUBJECT = "configuration"
 
 
-def check(config: Config, path: Path) -> Iterator[Finding]:
+def check(config: Config, path: Path, box: Box) -> Iterator[Finding]:
     """Check a configuration that could be loaded from `path`."""
-    yield ok(SUBJECT, f"{path} is valid")
+    if box.service and not box.may_read(path):
+        yield broken(SUBJECT, f"{path} may not be read by {box.user}", f"sudo chmod 644 {path}")
+    else:
+        yield ok(SUBJECT, f"{path} is valid")
     if config.maintenance.times is None:
         yield warning(
             SUBJECT,

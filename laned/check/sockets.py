@@ -14,6 +14,7 @@ from laned.check.daemon import Daemon
 from laned.check.finding import Finding, broken, ok, warning
 from laned.check.network import own_address
 from laned.config.schema import Config, TillConfig
+from laned.http.listen import is_ours
 
 TILL: Final = "till socket"
 LISTENER: Final = "listener"
@@ -32,8 +33,10 @@ def check_till(config: Config, box: Box, daemon: Daemon) -> Iterator[Finding]:
         )
     if daemon.lane is not None:
         yield _answered(box, till.socket)
-    elif daemon.running:
+    elif daemon.running and not box.service:  # which asked as root, before it became the service
         yield from _silent(box, till.socket)
+    elif daemon.running:
+        return
     elif _listened_on(box, till.socket):
         yield from _passed(till, daemon)
     else:
@@ -94,6 +97,8 @@ def _to_be_made(box: Box, path: Path) -> Finding:
         folder = box.nearest(path.parent)
     except OSError as error:
         return warning(TILL, f"{path} may not be looked at: {error.strerror}", "use sudo")
+    if box.service and not box.may_use(folder):
+        return ok(TILL, f"{path} will be made by laned.socket")
     if not box.may_use(folder):
         return warning(
             TILL,
@@ -113,9 +118,15 @@ def check_listener(config: Config, daemon: Daemon) -> Iterator[Finding]:
 
 
 def _port(bind: str, host_port: tuple[str, int], daemon: Daemon) -> Finding:
+    host, port = host_port
+    if not is_ours(host):
+        return broken(
+            LISTENER,
+            f"{bind}: this machine does not have that address, or not yet",
+            f'ip address shows those it has; listener.bind = "0.0.0.0:{port}" takes any',
+        )
     if daemon.running:
         return ok(LISTENER, f"{bind} is left to the daemon")
-    host, port = host_port
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with closing(socket.socket(family, kind)) as probe:
@@ -134,8 +145,6 @@ def _listener_cure(error: OSError, port: int) -> str:
     match error.errno:
         case errno.EADDRINUSE:
             return f"sudo ss -ltnp 'sport = :{port}' names the program that has it; stop it"
-        case errno.EADDRNOTAVAIL:
-            return "this machine does not have that address: ip address shows those it has"
         case errno.EACCES:
             return "only root may use a port below 1024: choose another"
         case _:

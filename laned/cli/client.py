@@ -6,15 +6,19 @@ Synchronous and standard library only, so that a command starts quickly on a sma
 import http.client
 import json
 import socket
+import time
 from collections.abc import Iterator
+from errno import ETIMEDOUT
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from laned.http.sse import Event, EventReader
 
 CONNECT_WITHIN: Final = 5.0  # seconds
+AGAIN_AFTER: Final = 0.05  # seconds until a connection for which there was no room is tried again
 OK: Final = 200
 QUIET_LIMIT: Final = 40.0  # seconds; the daemon writes a comment line every 15 s at the latest
+NO_MONEY: Final = "/v1/session/"  # what is asked there never is about a payment
 
 
 class Unreachable(Exception):  # noqa: N818 - read as a sentence
@@ -30,6 +34,7 @@ class Reply(NamedTuple):
 
     status: int
     body: Any
+    method: str = "GET"
 
     @property
     def code(self) -> str:
@@ -50,15 +55,28 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(CONNECT_WITHIN)
-        self.sock.connect(str(self._path))
+        deadline = time.monotonic() + CONNECT_WITHIN
+        while True:
+            try:
+                self.sock.connect(str(self._path))
+            except BlockingIOError:  # others wait to be let in, as many as the kernel keeps
+                if time.monotonic() >= deadline:
+                    raise TimeoutError(ETIMEDOUT, "too many others wait to be let in") from None
+                time.sleep(AGAIN_AFTER)
+            else:
+                break
         self.sock.settimeout(self.timeout)
 
 
 class Till:
-    """Speaks to the daemon on the unix socket at `path`."""
+    """Speaks to the daemon on the unix socket at `path`.
+
+    `may_have_moved_money`: whether a request about a payment may have left, unanswered or not.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.may_have_moved_money = False
 
     def ask(
         self, method: str, path: str, body: object = None, *, timeout: float | None = None
@@ -73,15 +91,17 @@ class Till:
         connection = self._connect(timeout)
         try:
             content = None if body is None else json.dumps(body).encode()
+            if method != "GET" and not path.startswith(NO_MONEY):
+                self.may_have_moved_money = True
             connection.request(method, path, content)
             response = connection.getresponse()
             data = response.read()
-        except (OSError, http.client.HTTPException) as error:
+            kind = response.getheader("content-type", "")
+            return Reply(response.status, json.loads(data) if "json" in kind else data, method)
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise ConnectionLost(_words(error)) from error
         finally:
             connection.close()
-        kind = response.getheader("content-type", "")
-        return Reply(response.status, json.loads(data) if "json" in kind else data)
 
     def events(self) -> Iterator[Event | None]:
         """The lane's events, `lane` first, until the daemon ends: ConnectionLost, Unreachable.
@@ -101,7 +121,7 @@ class Till:
                 event = reader.take(line.decode())
                 if event is not None or line.startswith(b":"):
                     yield event
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise ConnectionLost(_words(error)) from error
         finally:
             connection.close()
@@ -113,7 +133,10 @@ class Till:
             connection.connect()
         except OSError as error:
             connection.close()
-            text = f"no daemon answers: {self._path}: {_words(error)}"
+            text = (
+                f"no daemon answers: {self._path}: {_words(error)}; does it run (systemctl status"
+                " laned), and is this its socket (--socket PATH)?"
+            )
             if isinstance(error, PermissionError):
                 text = (
                     f"{self._path} may not be used by you: be root, or of its group (laned-till);"

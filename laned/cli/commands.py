@@ -7,12 +7,15 @@ import secrets
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
-from laned.cli.client import ConnectionLost, Reply, Till, Unreachable
-from laned.exits import DONE, FAILED, INTERRUPTED, UNKNOWN, USAGE
+from laned.cli.client import ConnectionLost, Reply, Till
+from laned.cli.endings import Ended, command
+from laned.cli.output import Output
+from laned.exits import DONE, FAILED, UNKNOWN, USAGE
 
 ANSWER_WITHIN: Final = 30.0  # seconds; a Login takes up to terminal.status_timeout
 LOGOUT_WITHIN: Final = 60.0  # seconds; a terminal that is busy is asked again for half of them
@@ -27,40 +30,32 @@ UNKNOWN_PATIENCE: Final = 60.0  # seconds for which an unknown outcome is waited
 Options = argparse.Namespace
 
 
-def _command(work: Callable[[Till, Options], int]) -> Callable[[Options], int]:
-    """Wrap a command so that a daemon that is not there, or goes away, ends it as it should."""
-
-    def run(options: Options) -> int:
-        try:
-            return work(Till(options.socket), options)
-        except Unreachable as error:
-            print(f"laned: {error}", file=sys.stderr)
-            return FAILED
-        except ConnectionLost as error:
-            print(f"laned: the daemon went away: {error}", file=sys.stderr)
-            return FAILED
-
-    return run
+def _json(value: object) -> str:
+    """Write the API's object, in letters that stdout has."""
+    encoding = sys.stdout.encoding or "ascii"
+    return json.dumps(value, ensure_ascii=not encoding.lower().startswith("utf"))
 
 
 def _show(options: Options, reply: Reply, text: str) -> int:
     """Print the answer, as the API's object or as `text`; or the refusal."""
     if reply.status >= 300:
         return _refused(options, reply)
-    print(json.dumps(reply.body, ensure_ascii=False) if options.json else text)
+    print(_json(reply.body) if options.json else text)
     return DONE
 
 
 def _refused(options: Options, reply: Reply) -> int:
     if options.json:
-        print(json.dumps(reply.body, ensure_ascii=False))
+        print(_json(reply.body))
     active = reply.body.get("active")
     which = f" ({active})" if active else ""
     print(f"laned: {reply.code}: {reply.detail}{which}", file=sys.stderr)
+    if reply.status == 500 and reply.method != "GET":
+        return UNKNOWN  # a fault in the daemon: how far it got is not said
     return USAGE if reply.status in (400, 422) else FAILED
 
 
-@_command
+@command
 def status(till: Till, options: Options) -> int:
     """`laned status`."""
     reply = till.ask("GET", "/v1/lane", timeout=ANSWER_WITHIN)
@@ -91,15 +86,16 @@ def _running(till: Till, payment_id: str | None) -> str:
     return payment_line(reply.body) if reply.status < 300 else payment_id
 
 
-@_command
+@command
 def events(till: Till, options: Options) -> int:
     """`laned events`: one line per event, until interrupted."""
     for event in till.events():
         if event is None:
             continue
-        data = json.dumps(event.data, ensure_ascii=False)
+        data = _json(event.data)
         print(f'{{"event": "{event.name}", "data": {data}}}' if options.json else event_line(event))
-        sys.stdout.flush()
+        if isinstance(sys.stdout, Output) and sys.stdout.fault is not None:
+            break  # nobody reads on
     return DONE
 
 
@@ -175,7 +171,7 @@ class Asked(NamedTuple):
     again: str
 
 
-@_command
+@command
 def pay(till: Till, options: Options) -> int:
     """`laned pay` and `laned refund`: the terminal's display live, then the outcome."""
     payment_id = options.id or f"cli-{secrets.token_hex(8)}"
@@ -188,52 +184,57 @@ def pay(till: Till, options: Options) -> int:
     asked = Asked(payment_standing, shlex.join(again))
     events = till.events()
     next(events)  # the stream stands before the payment begins: nothing is missed
-    try:
-        try:
-            reply = till.ask("PUT", _path(payment_id), body, timeout=ANSWER_WITHIN)
-        except ConnectionLost as error:
-            return _lost(payment_id, error, asked)
+    with _telling_what_goes_on(till, payment_id, asked):
+        reply = till.ask("PUT", _path(payment_id), body, timeout=ANSWER_WITHIN)
         if reply.status >= 300:
             return _refused(options, reply)
         if options.no_wait:
-            print(json.dumps(reply.body) if options.json else payment_id)
+            print(_json(reply.body) if options.json else payment_id)
             return DONE
-        return _follow(till, events, reply.body, options, asked)
-    except KeyboardInterrupt:
-        print(f"\npayment {payment_id} goes on without us", file=sys.stderr)
-        return INTERRUPTED
+        return _follow(events, reply.body, options, asked)
 
 
-def _follow(
-    till: Till, events: Any, payment: dict[str, Any], options: Options, asked: Asked
-) -> int:
-    """Wait for the outcome of what was asked for, showing what the customer sees."""
-    payment_id = payment["id"]
-    patience: float | None = None
+@contextmanager
+def _telling_what_goes_on(till: Till, payment_id: str, asked: Asked) -> Iterator[None]:
+    """When the command ends early, say what is not known here, and how to ask again."""
+    text = f"what became of payment {payment_id} is not known here. Ask again with: {asked.again}"
     try:
-        while asked.standing(payment).open:
-            if asked.standing(payment).state == "unknown" and patience is None:
-                print("the terminal does not answer; asking what became of it", file=sys.stderr)
-                patience = time.monotonic() + UNKNOWN_PATIENCE
-            if patience is not None and time.monotonic() > patience:
-                break
-            event = next(events)
-            if event is None:
-                continue
-            name, data = event
-            if name == "payment" and data["id"] == payment_id:
-                payment = data
-            elif name == "display" and not options.json:
-                print(" / ".join(data["lines"]), flush=True)
-            elif name == "prompt" and not options.json and "by" not in data:
-                print(f"prompt {data['id']}: {data['text']}", flush=True)
-    except (ConnectionLost, StopIteration) as error:
-        return _lost(payment_id, error, asked)
+        yield
+    except BaseException as error:
+        if not till.may_have_moved_money:
+            raise
+        if isinstance(error, ConnectionLost):
+            raise ConnectionLost(f"{error}; {text}") from error
+        if isinstance(error, KeyboardInterrupt | Ended):
+            text = f"\npayment {payment_id} goes on without us"
+        print(text, file=sys.stderr)
+        raise
+
+
+def _follow(events: Any, payment: dict[str, Any], options: Options, asked: Asked) -> int:
+    """Wait for the outcome of what was asked for, showing what the customer sees."""
+    patience: float | None = None
+    while asked.standing(payment).open:
+        if asked.standing(payment).state == "unknown" and patience is None:
+            print("the terminal does not answer; asking what became of it", file=sys.stderr)
+            patience = time.monotonic() + UNKNOWN_PATIENCE
+        if patience is not None and time.monotonic() > patience:
+            break
+        event = next(events)
+        if event is None:
+            continue
+        name, data = event
+        if name == "payment" and data["id"] == payment["id"]:
+            payment = data
+        elif name == "display" and not options.json:
+            print(" / ".join(data["lines"]))
+        elif name == "prompt" and not options.json and "by" not in data:
+            print(f"prompt {data['id']}: {data['text']}")
     return _outcome(payment, options, asked.standing(payment))
 
 
 def _outcome(payment: dict[str, Any], options: Options, standing: Standing) -> int:
-    print(json.dumps(payment, ensure_ascii=False) if options.json else standing.state)
+    print(_json(payment) if options.json else standing.state)
     if standing.state in ("approved", "done"):
         return DONE
     if standing.state == "unknown":
@@ -244,16 +245,7 @@ def _outcome(payment: dict[str, Any], options: Options, standing: Standing) -> i
     return FAILED
 
 
-def _lost(payment_id: str, error: Exception, asked: Asked) -> int:
-    print(
-        f"laned: the daemon went away ({error}); what became of payment {payment_id} is not known"
-        f" here. Ask again with: {asked.again}",
-        file=sys.stderr,
-    )
-    return UNKNOWN
-
-
-@_command
+@command
 def abort(till: Till, options: Options) -> int:
     """`laned abort [ID]`: the running payment, unless it is named."""
     payment_id = options.id or till.ask("GET", "/v1/lane", timeout=ANSWER_WITHIN).body["payment"]
@@ -264,14 +256,14 @@ def abort(till: Till, options: Options) -> int:
     return _show(options, reply, f"asked for {payment_id} to end")
 
 
-@_command
+@command
 def confirm(till: Till, options: Options) -> int:
     """`laned confirm ID`."""
     reply = till.ask("POST", _path(options.id, "confirm"), timeout=ANSWER_WITHIN)
     return _show(options, reply, f"{options.id} is confirmed")
 
 
-@_command
+@command
 def reverse(till: Till, options: Options) -> int:
     """`laned reverse ID [--malfunction]`: waits for what becomes of it."""
     body = {"reason": "Malfunction" if options.malfunction else "MerchantCancel"}
@@ -279,16 +271,14 @@ def reverse(till: Till, options: Options) -> int:
     asked = Asked(reversal_standing, shlex.join(again))
     events = till.events()
     next(events)
-    try:
+    with _telling_what_goes_on(till, options.id, asked):
         reply = till.ask("POST", _path(options.id, "reversal"), body, timeout=ANSWER_WITHIN)
-    except ConnectionLost as error:
-        return _lost(options.id, error, asked)
-    if reply.status >= 300:
-        return _refused(options, reply)
-    return _follow(till, events, reply.body, options, asked)
+        if reply.status >= 300:
+            return _refused(options, reply)
+        return _follow(events, reply.body, options, asked)
 
 
-@_command
+@command
 def resolve(till: Till, options: Options) -> int:
     """`laned resolve ID approved|failed --note TEXT`."""
     body = {"state": options.state, "note": options.note}
@@ -296,7 +286,7 @@ def resolve(till: Till, options: Options) -> int:
     return _show(options, reply, f"{options.id} is {options.state}, by your word")
 
 
-@_command
+@command
 def acknowledge_journal(till: Till, options: Options) -> int:
     """`laned acknowledge-journal`."""
     reply = till.ask("POST", "/v1/session/acknowledge-journal", timeout=ANSWER_WITHIN)
@@ -306,7 +296,7 @@ def acknowledge_journal(till: Till, options: Options) -> int:
     return _show(options, reply, "payments are taken again")
 
 
-@_command
+@command
 def prompt(till: Till, options: Options) -> int:
     """`laned prompt ID yes|no`."""
     body = {"confirmed": options.answer == "yes"}
@@ -314,7 +304,7 @@ def prompt(till: Till, options: Options) -> int:
     return _show(options, till.ask("POST", path, body, timeout=ANSWER_WITHIN), options.answer)
 
 
-@_command
+@command
 def payments(till: Till, options: Options) -> int:
     """`laned payments`: the newest, or with --csv and --all the whole journal."""
     reply, found = _pages(till, options)
@@ -355,7 +345,7 @@ def _write_csv(found: list[dict[str, Any]]) -> None:
         writer.writerow("" if flat[field] is None else flat[field] for field in CSV_FIELDS)
 
 
-@_command
+@command
 def press(till: Till, options: Options) -> int:
     """`laned press BUTTON`."""
     path = f"/v1/buttons/{quote(options.name, safe='')}/press"
@@ -363,14 +353,14 @@ def press(till: Till, options: Options) -> int:
     return _show(options, reply, f"{options.name} is pressed")
 
 
-@_command
+@command
 def login(till: Till, options: Options) -> int:
     """`laned login`."""
     reply = till.ask("POST", "/v1/session/login", timeout=ANSWER_WITHIN)
     return _show(options, reply, "logged in")
 
 
-@_command
+@command
 def logout(till: Till, options: Options) -> int:
     """`laned logout [--maintenance]`."""
     body = {"maintenance": options.maintenance}
@@ -378,7 +368,7 @@ def logout(till: Till, options: Options) -> int:
     return _show(options, reply, "logged out")
 
 
-@_command
+@command
 def learn(till: Till, options: Options) -> int:
     """`laned learn`."""
     reply = till.ask("POST", "/v1/session/learn", timeout=ANSWER_WITHIN)

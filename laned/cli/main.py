@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,23 +10,28 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from laned import __version__, exits
-from laned.exits import FAILED, INTERRUPTED, USAGE
+from laned.cli.output import outputs
+from laned.exits import DONE, FAILED, INTERRUPTED, USAGE
 
 DEFAULT_CONFIG: Final = "/etc/laned/laned.toml"
 DEFAULT_SOCKET: Final = "/run/laned/till.sock"
+CURRENCIES: Final = ("SEK", "NOK", "DKK", "EUR")  # config.schema has them too, and takes long
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `laned`; the exit status."""
-    options = _parser().parse_args(arguments)
-    run: Callable[[argparse.Namespace], int] = options.run
-    try:
-        return run(options)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:  # `laned events | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+    with outputs() as out:
+        options = _parser().parse_args(arguments)
+        run: Callable[[argparse.Namespace], int] = options.run
+        try:
+            status = run(options)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        if out.fault:
+            print(f"laned: stdout could not be written to: {out.fault}", file=sys.stderr)
+        # Of commands that only tell something, that was all there was to do.
+        told = out.fault is None or not options.only_tells
+        return status if told or status != DONE else FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="laned", description="Stands between till software and a card payment terminal."
     )
     parser.add_argument("--version", action="version", version=f"laned {__version__}")
+    parser.set_defaults(only_tells=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _daemon_side(commands)
     _till_side(commands)
@@ -61,7 +68,7 @@ def _daemon_side(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="play it to its end and exit; a wrong name tells which ones there are",
     )
     demo.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="times faster")
-    demo.set_defaults(run=_demo)
+    demo.set_defaults(run=_demo, only_tells=True)
 
     simulate = commands.add_parser("simulate", help="only the simulated terminal")
     simulate.add_argument("--listen", type=_bind, default="127.0.0.1:11001", metavar="HOST:PORT")
@@ -87,19 +94,21 @@ def _till_side(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     common.add_argument("--json", action="store_true", help="print the API's object")
 
     def add(
-        name: str, run: Callable[[argparse.Namespace], int], text: str
+        name: str, run: Callable[[argparse.Namespace], int], text: str, *, only_tells: bool = False
     ) -> argparse.ArgumentParser:
         command: argparse.ArgumentParser = commands.add_parser(name, help=text, parents=[common])
-        command.set_defaults(run=run)
+        command.set_defaults(run=run, only_tells=only_tells)
         return command
 
-    add("status", till.status, "how the lane is")
-    add("events", till.events, "what happens, as it happens")
+    add("status", till.status, "how the lane is", only_tells=True)
+    add("events", till.events, "what happens, as it happens", only_tells=True)
     for name, text in (("pay", "make a payment"), ("refund", "give money back")):
         pay = add(name, till.pay, text)
-        pay.add_argument("amount", metavar="AMOUNT", help="with a dot: 38.00")
-        pay.add_argument("--id", help="the payment's id; the same again never charges twice")
-        pay.add_argument("--currency", metavar="SEK")
+        pay.add_argument("amount", type=_amount, metavar="AMOUNT", help="with a dot: 38.00")
+        pay.add_argument(
+            "--id", type=_id, help="the payment's id; the same again never charges twice"
+        )
+        pay.add_argument("--currency", choices=CURRENCIES)
         pay.add_argument("--no-wait", action="store_true", help="do not wait for the outcome")
         pay.set_defaults(type="refund" if name == "refund" else "payment")
     abort = add("abort", till.abort, "ask for the running payment to end")
@@ -112,12 +121,16 @@ def _till_side(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     resolve = add("resolve", till.resolve, "close an unknown payment by hand")
     resolve.add_argument("id", metavar="ID")
     resolve.add_argument("state", choices=("approved", "failed"))
-    resolve.add_argument("--note", required=True, metavar="TEXT", help="why you are sure")
+    resolve.add_argument(
+        "--note", type=_note, required=True, metavar="TEXT", help="why you are sure"
+    )
     add("acknowledge-journal", till.acknowledge_journal, "take payments with a new journal")
     prompt = add("prompt", till.prompt, "answer a prompt")
     prompt.add_argument("id", metavar="ID")
     prompt.add_argument("answer", choices=("yes", "no"))
-    payments = add("payments", till.payments, "what the journal holds, newest first")
+    payments = add(
+        "payments", till.payments, "what the journal holds, newest first", only_tells=True
+    )
     payments.add_argument("--state", metavar="STATE")
     payments.add_argument("--limit", type=int, default=20, metavar="N")
     payments.add_argument("--all", action="store_true", help="the whole journal")
@@ -131,6 +144,28 @@ def _till_side(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--maintenance", action="store_true", help="let it update itself, then log in again"
     )
     add("learn", till.learn, "for 10 minutes take the first terminal that announces its address")
+
+
+def _note(text: str) -> str:
+    """Read it as UTF-8 if its bytes are that, whatever the locale took them for."""
+    try:
+        return os.fsencode(text).decode()
+    except UnicodeError:
+        return text.encode("utf-8", "replace").decode()
+
+
+def _amount(text: str) -> str:
+    if not re.fullmatch(r"(?=.*[1-9])[0-9]{1,9}(\.[0-9]{1,2})?", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no amount: above zero, and at most two decimals after a dot, as in 38.00"
+        )
+    return text
+
+
+def _id(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,36}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not 1 to 36 of A-Za-z0-9._-")
+    return text
 
 
 def _speed(text: str) -> float:

@@ -16,7 +16,7 @@ from laned import exits
 from laned.daemon import StartError
 from laned.demo.scenario import play_scenario
 from laned.demo.till import Refused
-from laned.exits import FAILED, INTERRUPTED
+from laned.exits import INTERRUPTED
 from laned.journal.store import JournalError
 
 DEFAULT: Final = "happy"
@@ -52,13 +52,7 @@ def demo(scenario: str | None, speed: float) -> int:
 
     def run() -> None:
         nonlocal status
-        try:
-            status = trio.run(_until_interrupted, work)
-        except (BrokenPipeError, BaseExceptionGroup) as error:
-            if not isinstance(exits.innermost(error), BrokenPipeError):
-                raise
-            status = FAILED  # nobody reads on
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = trio.run(_until_interrupted, work)
 
     failed = exits.of(run, StartError, JournalError, Refused, HTTPError, OSError)
     for line in warnings.lines:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-from io import TextIOWrapper
 from typing import Any, Final
 
 import trio
@@ -30,8 +29,6 @@ TOLD_ELSEWHERE: Final = frozenset({"display", "button", "card", "hardware"})
 async def play_scenario(name: str, speed: float) -> int:
     """Play it on stdout; DONE if it ended as it should, FAILED (and why on stderr) if not."""
     play = PLAYS[name]
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
     columns = shutil.get_terminal_size().columns
     story = Story(sys.stdout, look_of(sys.stdout, os.environ), columns)
     story.begin(play)

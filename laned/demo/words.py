@@ -103,8 +103,7 @@ def of_outcome(payment: Any) -> str:
 
 def of_card(card: Any) -> str:
     """The card of a payment."""
-    brand = card["brand"].partition(",")[2] or card["brand"]
-    return f"{brand} {card['masked_pan']}"
+    return f"{card['brand']} {card['masked_pan']}"
 
 
 def _display(data: Any) -> str:

@@ -102,7 +102,8 @@ class Display:
         if not 1 <= scale <= MAX_SCALE:
             raise ValueError(f"scale {scale} is not in 1..{MAX_SCALE}")
         if self.frame is None:
-            raise LookupError("the display shows nothing")
+            why = "is switched off" if self._config.driver == "none" else "has shown nothing yet"
+            raise LookupError(f"the display {why}: hardware.display of /v1/lane says how it is")
         width, height = self.frame.size
         buffer = io.BytesIO()
         # Nearest neighbour is what Pillow does to 1-bit pictures, whatever it is asked for.

@@ -1,10 +1,11 @@
 """Text at one bit a pixel: cleaned for the font, wrapped, and sized to fit a box."""
 
 import importlib.util
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -139,9 +140,21 @@ def line_left(line: str, size: int) -> int:
 @lru_cache(maxsize=32)
 def font(size: int) -> ImageFont.FreeTypeFont:
     """Return Roboto's face for that size. RuntimeError when the package font-roboto is missing."""
-    path = _fonts() / FACES.get(size, FACE)
+    path = _face(FACES.get(size, FACE))
     # The basic layout engine is always there, so that every machine draws the same.
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
+
+
+def load() -> None:
+    """Open all faces, which stay: an upgrade may take their files away."""
+    for name in {FACE, *FACES.values()}:
+        _face(name)
+
+
+@cache
+def _face(name: str) -> str:
+    """Open a face's file; where to read it, whatever becomes of its name."""
+    return f"/proc/self/fd/{os.open(_fonts() / name, os.O_RDONLY | os.O_CLOEXEC)}"
 
 
 @lru_cache(maxsize=1)

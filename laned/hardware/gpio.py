@@ -4,16 +4,27 @@ gpiozero's own search for a pin library is not used: it falls back silently to o
 """
 
 import atexit
+import importlib
 import logging
 import os
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any, Final
 
-INSTALL: Final = "install the library lgpio: pip install 'laned[gpio]'"
+PACKAGE: Final = Path("/opt/laned/lib/python3")
+"""Where Debian's package has laned; it runs with Debian's Python, which pip does not reach."""
 
 log = logging.getLogger(__name__)
+_moving = threading.Lock()  # the process has one working directory, and several threads come here
+
+
+def install(library: str, extra: str) -> str:
+    """Say how the library is installed where this laned is: from Debian's archive, or by pip."""
+    if PACKAGE in Path(__file__).parents:
+        return f"sudo apt install python3-{library}"
+    return f"install the library {library}: pip install 'laned[{extra}]'"
 
 
 def mock_pins() -> Any:
@@ -23,19 +34,30 @@ def mock_pins() -> Any:
     return MockFactory(pin_class=MockPin)
 
 
-def real_pins() -> Any:
-    """Return the factory of the board's pins. Blocks; raises whatever the layers below raise."""
+def load() -> Any:
+    """Import what reaches the board's pins. Blocks; raises whatever the layers below raise."""
+    with _moving:
+        return _load()
+
+
+def _load() -> Any:
     # At import lgpio moves the process to LG_WD, or stays, and makes a pipe there, without which
     # the import fails: a daemon's own working directory is often read-only.
     if "LG_WD" not in os.environ:
         os.environ["LG_WD"] = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0] or _own()
     here = Path.cwd()
     try:
-        from gpiozero.pins.lgpio import LGPIOFactory, LGPIOPin
+        return importlib.import_module("gpiozero.pins.lgpio")
     finally:
         os.chdir(here)
 
-    class Pin(LGPIOPin):  # type: ignore[misc]
+
+def real_pins() -> Any:
+    """Return the factory of the board's pins. Blocks; raises whatever the layers below raise."""
+    below = load()
+    pin_class: Any = below.LGPIOPin
+
+    class Pin(pin_class):  # type: ignore[misc]
         """One whose edges cannot end lgpio's only thread, and with it every button."""
 
         def _call_when_changed(self, *edge: Any) -> None:
@@ -44,7 +66,7 @@ def real_pins() -> Any:
             except Exception:
                 log.exception("an edge of a button is lost")
 
-    factory = LGPIOFactory()
+    factory = below.LGPIOFactory()
     factory.pin_class = Pin
     return factory
 
@@ -65,7 +87,7 @@ def cure(error: Exception) -> str:
     """What helps when pins could not be had; `error` is whichever layer's it was."""
     text = str(error).lower()
     if isinstance(error, ImportError | AttributeError):
-        return INSTALL
+        return install("lgpio", "gpio")
     if "busy" in text or "already in use" in text:
         return "another program or a kernel driver has this GPIO: gpioinfo names it"
     if "pull" in text:

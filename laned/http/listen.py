@@ -7,8 +7,9 @@ import shutil
 import socket
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 import trio
 
@@ -20,6 +21,11 @@ BACKLOG = 512
 More than come at once while something else is being done: where it is full, a unix socket refuses
 whoever connects with a time-out (EAGAIN).
 """
+FREEBIND: Final = {
+    socket.AF_INET: (socket.IPPROTO_IP, 15),
+    socket.AF_INET6: (socket.IPPROTO_IPV6, 78),
+}
+"""The option to bind to an address that is not ours, which needs no privilege; source: ip(7)."""
 
 Listener = trio.abc.Listener[trio.SocketStream]
 
@@ -33,14 +39,50 @@ def split_bind(bind: str) -> tuple[str, int]:
         raise ValueError(f"{bind!r}: {expected}") from None
 
 
-async def listen_tcp(bind: str) -> list[trio.SocketListener]:
+async def listen_tcp(bind: str, *, before_it_is_ours: bool = False) -> list[trio.SocketListener]:
     """Listen on "host:port", on each address the host has; port 0 takes a free one.
+
+    With `before_it_is_ours` also on an address that this machine does not have, or not yet: from
+    the moment that it has it, connections come.
 
     Raises ValueError for a malformed `bind`, OSError naming it where the system refuses.
     """
     host, port = split_bind(bind)
-    with _naming(bind):
-        return await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
+    with _naming(bind), ExitStack() as opened:
+        found = await trio.socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        listeners = []
+        for family, kind, protocol, _, address in found:
+            try:
+                sock = opened.enter_context(trio.socket.socket(family, kind, protocol))
+            except OSError as error:
+                if error.errno == errno.EAFNOSUPPORT and len(found) > 1:
+                    continue  # a name of both families, and a kernel of one
+                raise
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if before_it_is_ours:
+                sock.setsockopt(*FREEBIND[family], 1)
+            await sock.bind(address)
+            sock.listen(BACKLOG)
+            listeners.append(trio.SocketListener(sock))
+        opened.pop_all()  # they stay open
+        return listeners
+
+
+def is_ours(host: str) -> bool:
+    """Tell whether this machine has the address `host`; a name is taken to be one of its own."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, 0, flags=socket.AI_NUMERICHOST)[0]
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind(address)
+    except socket.gaierror:
+        return True
+    except OSError as error:
+        return error.errno != errno.EADDRNOTAVAIL
+    return True
 
 
 class UnixListener(trio.abc.Listener[trio.SocketStream]):

@@ -71,6 +71,17 @@ def was_here(lock: IO[str]) -> None:
         os.fsync(lock.fileno())
 
 
+def has_room(path: Path, size: int) -> bool:
+    """Tell whether `size` bytes can be written where `path` is: JournalError `read_only`."""
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be looked at: {error.strerror}") from error
+    if disk.f_flag & os.ST_RDONLY:
+        raise JournalError(f"{path}: its disk is read only")
+    return disk.f_bavail * disk.f_frsize >= size
+
+
 class Ballast:
     """A file that is let go of when the disk is full, so that what has happened can be written."""
 
@@ -92,6 +103,14 @@ class Ballast:
             text = f"{self._path}: cannot write: {error.strerror}"
             raise JournalError(text, condition) from error
 
+    @property
+    def missing(self) -> int:
+        """Bytes that it takes to have the whole file."""
+        try:
+            return BALLAST - min(self._path.stat().st_size, BALLAST)
+        except OSError:
+            return BALLAST
+
     def release(self) -> None:
         """Let the file go."""
         with suppress(OSError):
@@ -103,6 +122,7 @@ class BrokenJournal:
 
     def __init__(self, error: JournalError) -> None:
         self._error = error
+        self.condition = error.condition
         self.life = 0
 
     def past(self) -> JournalSnapshot:

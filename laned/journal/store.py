@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from laned.journal.files import BALLAST as BALLAST
-from laned.journal.files import Ballast, hold, was_here
+from laned.journal.files import Ballast, has_room, hold, was_here
 from laned.journal.files import BrokenJournal as BrokenJournal
 from laned.journal.files import JournalBusy as JournalBusy
 from laned.journal.files import JournalError as JournalError
@@ -32,6 +32,8 @@ from laned.lane.state import SetAside
 
 MAX_PAGE: Final = 1000  # payments in one answer
 MAX_PRUNED: Final = 200  # payments whose details are dropped in one transaction
+PROBE: Final = 64 * 1024  # bytes; a payment writes a little more, over its time
+ROOM: Final = 4 * PROBE  # bytes; where less is free, a write has to show that it can be done
 BUSY_TIMEOUT: Final = 5.0  # seconds; only a person with a shell can hold the file besides us
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -131,6 +133,21 @@ class Journal:
     def release_ballast(self) -> None:
         """Let the ballast go, so that what has happened can be written."""
         self._ballast.release()
+
+    def probe(self, *, by_writing: bool = False) -> None:
+        """See whether a payment could be recorded now: JournalError. Leaves the ballast as it is.
+
+        Writes only where there is little room, or `by_writing`; as much as a payment does.
+        """
+        if not by_writing and has_room(self.path, self._ballast.missing + ROOM):
+            return
+        if self._ballast.missing and not has_room(self.path, self._ballast.missing):
+            raise JournalError(f"{self.path}: there is no room for its ballast", "full")
+        with self._errors("write"):
+            with self._transaction():
+                self._put("probe", "." * PROBE)
+            with self._transaction():
+                self._db.execute("DELETE FROM meta WHERE key = 'probe'")
 
     def prune(self, keep_days: int, most: int = MAX_PRUNED) -> int:
         """Drop the details of `most` payments older than `keep_days` before the newest; how many.

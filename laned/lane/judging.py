@@ -18,6 +18,7 @@ from laned.lane.payment import (
     PaymentState,
     POITransaction,
     Problem,
+    as_written,
     card_from,
     receipts_from,
 )
@@ -206,13 +207,14 @@ def problem(response: Response) -> Problem | None:
 def told(payment: Payment, response: PaymentResponse) -> dict[str, Any]:
     """A payment's fields as a PaymentResponse gives them."""
     state, amounts, poi = PaymentState.APPROVED, response.amounts, response.poi_transaction
+    currency = payment.currency
     if response.response.result == Result.FAILURE:
         state, amounts = state_for(response.response.error_condition, payment), None
     return {
         "state": state,
         "card": card_from(response.card),
-        "authorized_amount": amounts.authorized_amount if amounts else None,
-        "tip_amount": amounts.tip_amount if amounts else None,
+        "authorized_amount": as_written(amounts.authorized_amount, currency) if amounts else None,
+        "tip_amount": as_written(amounts.tip_amount, currency) if amounts else None,
         "approval_code": response.approval_code if state is PaymentState.APPROVED else None,
         "poi_transaction": POITransaction(poi.transaction_id, poi.timestamp) if poi else None,
         "receipts": receipts_from(response.receipts),

@@ -4,13 +4,15 @@ The fields and their meaning are the contract's ("Payment", "States"). What the 
 them while a payment is unfinished (`Order`, `Attempt`) is kept apart.
 """
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
+from laned.config.schema import decimals
 from laned.nexo.messages import CardData, Category, Receipt, ReversalReason
 
 
@@ -36,6 +38,9 @@ FINAL = frozenset(
         PaymentState.REVERSED,
     }
 )
+
+BRAND_NUMBER: Final = re.compile(r"^\d+,(?=.)")
+"""The terminal writes a brand's number before its name: ``01,Mastercard Debit``."""
 
 PaymentKind = Literal["payment", "refund"]
 Confirm = Literal["none", "button"]
@@ -101,7 +106,7 @@ class Problem(Struct, frozen=True):
 
 
 class Card(Struct, frozen=True, kw_only=True):
-    """The card as the terminal described it; the PAN is always masked."""
+    """The card as the terminal described it; the PAN is always masked, the brand is its name."""
 
     brand: str
     masked_pan: str
@@ -217,7 +222,7 @@ def card_from(data: CardData | None) -> Card | None:
     if data is None:
         return None
     return Card(
-        brand=data.brand,
+        brand=BRAND_NUMBER.sub("", data.brand),
         masked_pan=data.masked_pan,
         entry_mode=data.entry_mode,
         token=data.token,
@@ -233,3 +238,14 @@ def receipts_from(receipts: tuple[Receipt, ...]) -> Receipts:
         customer=found.get("CustomerReceipt"),
         merchant=found.get("CashierReceipt"),
     )
+
+
+def as_written(amount: Decimal | None, currency: str) -> Decimal | None:
+    """Give an amount of the terminal's its currency's decimals: 38 is 38.00.
+
+    One with more decimals than that stays what it is.
+    """
+    if amount is None:
+        return None
+    written = amount.quantize(Decimal(1).scaleb(-decimals(currency)))
+    return written if written == amount else amount

@@ -128,10 +128,10 @@ class ServiceIDs(Struct, frozen=True):
 
 
 class Hardware(Struct, frozen=True, kw_only=True):
-    """Health of our own hardware: ok, failing or off."""
+    """Health of our own hardware: starting until it was opened, or tried; ok, failing or off."""
 
-    display: str = "off"
-    buttons: str = "off"
+    display: str = "starting"
+    buttons: str = "starting"
 
 
 class SetAside(Struct, frozen=True, kw_only=True):

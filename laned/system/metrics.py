@@ -1,6 +1,6 @@
 """The lane in numbers, for Prometheus: counted from the lane's steps, written out when asked for.
 
-The client library is imported at the first scrape: a lane that nobody scrapes does without it.
+The client library takes a while to import: not when this module is, but by `laned.preload`.
 Source: prometheus.io, "Metric and label naming".
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PAYMENT_SECONDS: Final = (1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 300.0, 600.0)
 JOURNAL_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 JOURNAL_STATES: Final = ("ok", "full", "read_only", "corrupt", "new")
-HARDWARE_STATES: Final = ("ok", "failing", "off")
+HARDWARE_STATES: Final = ("ok", "failing", "off", "starting")
 LOGINS: Final = ("accepted", "refused", "unanswered")
 UNFINISHED: Final = (PaymentState.PENDING, PaymentState.PROCESSING, PaymentState.UNKNOWN)
 CALLBACKS: Final[Mapping[type[ev.Event], str]] = {

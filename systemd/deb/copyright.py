@@ -1,7 +1,8 @@
 """Print the package's copyright file: laned's licence, and that of every library inside.
 
-The argument is the folder that becomes the package. The libraries' own licence files are quoted
-whole. One that has none ends the build.
+The argument is the folder that becomes the package. The libraries' own licence files and notices
+are quoted whole; a file that is nothing but a text that Debian keeps is named by its place there.
+A library without a licence file ends the build.
 """
 
 import re
@@ -19,9 +20,10 @@ Licence: Apache-2.0, the text of which is /usr/share/common-licenses/Apache-2.0
 
 Below /opt/laned/lib are the libraries that it needs, as their projects publish them:
 """
-COMMON: Final = {  # what is found in a long licence: where Debian keeps its text
-    r"Apache License\s+Version 2\.0, January 2004\s+http": "Apache-2.0",
-}
+APACHE: Final = "/usr/share/common-licenses/Apache-2.0"
+OUR_LICENCE: Final = Path(__file__).parents[2] / "LICENSE"  # the same text
+TERMS_END: Final = "END OF TERMS AND CONDITIONS"  # an appendix follows, which some leave out
+QUOTED: Final = re.compile(r"(LICEN[CS]E|COPYING|NOTICE)", re.IGNORECASE)
 
 
 def names(metadata: Message) -> str:
@@ -34,18 +36,24 @@ def names(metadata: Message) -> str:
 
 def texts(info: Path) -> list[str]:
     """The licence's texts, in the order of their files' names."""
-    found = []
-    for path in sorted(p for p in info.rglob("*") if re.match(r"(LICEN[CS]E|COPYING)", p.name)):
-        if path.is_dir():
-            continue
-        text = path.read_text().strip()
-        for pattern, common in COMMON.items():
-            if re.search(pattern, text):
-                text = f"The text of this licence is /usr/share/common-licenses/{common}"
-        found.append(text)
-    if not found:
+    files = [path for path in sorted(info.rglob("*")) if QUOTED.match(path.name) and path.is_file()]
+    if all(path.name.upper().startswith("NOTICE") for path in files):
         sys.exit(f"{info.name}: no licence file")
-    return found
+    return [pointed(path.read_text().strip()) for path in files]
+
+
+def pointed(text: str) -> str:
+    """A pointer in place of a text that Debian keeps, word for word and nothing else; or `text`.
+
+    A file that only has such a text in it, as one part of its bundled libraries' licences, is not
+    that text; nor is one whose appendix names a copyright holder.
+    """
+    apache = OUR_LICENCE.read_text()
+    whole = apache.split()
+    terms = apache[: apache.index(TERMS_END)].split()
+    if text.split() in (whole, terms, terms + TERMS_END.split()):
+        return f"The text of this licence is {APACHE}"
+    return text
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ class Machine:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.forbidden: set[str] = set()
-        self.synchronised = True
+        self.clock_fault = ""
         self.free = 1 << 40
         self.write("/etc/group", *GROUPS)
 
@@ -76,7 +76,8 @@ class Machine:
             root=self.root,
             user="pi",
             may_use=lambda path: os.fspath(path.relative_to(self.root)) not in self.forbidden,
-            synchronised=lambda: self.synchronised,
+            may_read=lambda path: True,
+            clock_fault=lambda: self.clock_fault,
             free_bytes=lambda folder: self.free,
         )
 

@@ -1,8 +1,12 @@
 """Configuration, clock, disk, groups, the daemon, and the journal."""
 
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +20,7 @@ from laned.check.finding import Level, broken
 from laned.config.schema import Config
 from laned.journal.store import SCHEMA_VERSION, Journal
 from laned.lane import effects as fx
+from laned.system.single_instance import claims
 
 OK, WARNING, BROKEN = Level
 PATH = Path("/etc/laned/laned.toml")
@@ -30,7 +35,7 @@ def test_a_finding_is_one_line() -> None:
 
 
 def test_a_valid_configuration() -> None:
-    expect(only(settings.check(config(), PATH)), OK, "/etc/laned/laned.toml", "valid")
+    expect(only(settings.check(config(), PATH, Box.here())), OK, "/etc/laned/laned.toml", "valid")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +48,7 @@ def test_a_valid_configuration() -> None:
     ],
 )
 def test_what_is_valid_and_hardly_meant(lines: list[str], words: tuple[str, ...]) -> None:
-    first, second = settings.check(config(*lines), PATH)
+    first, second = settings.check(config(*lines), PATH, Box.here())
     expect(first, OK)
     expect(second, WARNING, *words)
 
@@ -53,8 +58,14 @@ def test_what_is_valid_and_hardly_meant(lines: list[str], words: tuple[str, ...]
 
 def test_clock(machine: Machine) -> None:
     expect(host.clock(machine.box), OK)
-    machine.synchronised = False
-    expect(host.clock(machine.box), WARNING, "not synchronised", "timedatectl")
+    machine.clock_fault = "no time server keeps it"
+    expect(host.clock(machine.box), WARNING, "not synchronised, no time server", "timedatectl")
+
+
+def test_a_time_zone_that_is_none() -> None:
+    expect(only(host.time_zone("Europa/Stockholm")), WARNING, "TZ=Europa/Stockholm", "CET-1CEST")
+    for known in (None, "", "Europe/Stockholm", "CET-1CEST,M3.5.0,M10.5.0/3"):
+        assert list(host.time_zone(known)) == []
 
 
 @pytest.mark.parametrize(
@@ -121,6 +132,99 @@ def test_a_daemon_that_answers() -> None:
     expect(only(daemon.check(config(), running())), OK, "laned 1.2.3 runs")
     assert hardware(buttons="failing").health("buttons") == "failing"
     assert Daemon(True).health("buttons") == ""
+
+
+def test_a_daemon_that_may_not_open_its_journal_is_found_by_its_claim(at: Config) -> None:
+    """It holds no lock. Whoever may not look at that finds it too."""
+    (Path(at.journal.path).parent / "file").touch()
+    hidden = config(f'journal.path = "{Path(at.journal.path).parent}/file/journal"')
+    with claims(at.terminal):
+        assert daemon.look(at).running
+        assert daemon.look(hidden).running
+    assert daemon.look(at) == NONE_RUNS
+
+
+# -- As the service -------------------------------------------------------------------------------
+
+
+def as_service(at: Config, *lines: str, readable: bool = True) -> dict[str, list[str]]:
+    """What root is told of a lane of the units, whose service is nobody's; by subject."""
+    folder = Path(at.journal.path).parent
+    path = folder / "laned.toml"
+    path.write_text(
+        f'till.socket = "{folder}/no/s"\nterminal.poi_id = "SERVICE"\n'
+        'terminal.address = "127.0.0.1:9"\ndisplay.driver = "none"\nbuttons.driver = "none"\n'
+        f'lane.mode = "light"\njournal.path = "{at.journal.path}"\n' + "\n".join(lines)
+    )
+    path.chmod(0o644 if readable else 0o600)
+    code = (
+        "import encodings.idna, sys; from pathlib import Path; import laned.check as check;"
+        "path = Path(sys.argv[1]); check.SERVICE_USER = 'nobody';"
+        "check.CONFIGURATIONS = path.parent; check.check(path, ask=False)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.startswith("laned: broken"), done.stderr
+    found: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        found.setdefault(line[9:23].strip(), []).append(line)
+    return found
+
+
+@pytest.fixture
+def theirs() -> Iterator[Config]:
+    """As `at`, where other users may look."""
+    folder = Path(tempfile.mkdtemp(prefix="laned-"))
+    folder.chmod(0o755)
+    yield config(f'journal.path = "{folder}/j"')
+    shutil.rmtree(folder)
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+
+
+@needs_root
+@pytest.mark.parametrize("part", ["", "-wal", ".lock"])
+def test_a_journal_that_the_service_may_not_open_is_broken(theirs: Config, part: str) -> None:
+    path = Path(theirs.journal.path)
+    Journal(path, 0).close()
+    one = path.with_name(path.name + part)
+    one.touch()
+    for each in (path.parent, *path.parent.iterdir()):
+        shutil.chown(each, "nobody")
+    (line,) = as_service(theirs)["journal"]
+    assert "is whole" in line
+    shutil.chown(one, "root")
+    one.chmod(0o600)
+    (line,) = as_service(theirs)["journal"]
+    assert line.startswith("broken"), line
+    assert f"{one} may not be read and written by nobody" in line
+    assert f"sudo chown -R nobody: {path.parent}" in line
+
+
+@needs_root
+def test_a_configuration_that_the_service_may_not_read_is_broken(theirs: Config) -> None:
+    (line,) = [
+        one for one in as_service(theirs, readable=False)["configuration"] if "valid" not in one
+    ]
+    assert line.startswith("broken"), line
+    assert "may not be read by nobody" in line
+    assert "sudo chmod 644" in line
+
+
+@needs_root
+def test_what_systemd_makes_for_the_service_is_not_missed(theirs: Config) -> None:
+    (line,) = as_service(theirs)["till socket"]
+    assert "will be made by laned.socket" in line
+
+
+def test_the_state_directory_is_systemds_to_make(machine: Machine) -> None:
+    machine.write("/var/lib/x")
+    usual = config()
+    mine = replace(machine.box, may_use=lambda path: False)
+    assert only(journal.check(usual, mine, NONE_RUNS)).level is BROKEN
+    assert only(journal.check(usual, replace(mine, service=True), NONE_RUNS)).level is OK
 
 
 # -- The journal ----------------------------------------------------------------------------------

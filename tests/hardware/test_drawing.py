@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from laned.config.display import DisplayConfig
+from laned.hardware import font as faces
 from laned.hardware.drawing import PLACES, Box, area, draw, paint, scrolls
 from laned.hardware.font import MAX_CHARACTERS, NO_BREAK, PIN_LENGTHS, RESERVED, clean, fit, font
 from laned.hardware.icons import MARKS
@@ -259,3 +260,21 @@ def test_fast_enough_to_draw_each_change() -> None:
         draw(screen, (128, 64))
     # 5 ms each is the aim; the factor is for a machine that does other things at the same time.
     assert (time.perf_counter() - started) / 49 < 0.005 * 5
+
+
+def test_an_upgrade_may_take_the_fonts_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each size is read when it is first drawn with."""
+    files = faces._fonts()
+    for name in {faces.FACE, *faces.FACES.values()}:
+        (tmp_path / name).write_bytes((files / name).read_bytes())
+    faces._face.cache_clear()
+    faces.font.cache_clear()
+    monkeypatch.setattr(faces, "_fonts", lambda: tmp_path)
+    faces.load()
+    for path in tmp_path.iterdir():
+        path.unlink()
+    assert faces.font(17).getlength("38.00 SEK") > 0
+    faces._face.cache_clear()
+    faces.font.cache_clear()

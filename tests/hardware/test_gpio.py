@@ -3,7 +3,9 @@
 import importlib.abc
 import importlib.machinery
 import logging
+import os
 import sys
+import threading
 import types
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -14,6 +16,7 @@ from buttonrig import CONFIRM
 from fakelgpio import FakeLgpio
 
 from laned.config.schema import ButtonsConfig
+from laned.hardware import gpio
 from laned.hardware.buttons import Buttons
 from laned.hardware.gpio import name_of, real_pins
 
@@ -130,3 +133,48 @@ def test_an_exception_does_not_end_lgpios_thread(caplog: pytest.LogCaptureFixtur
     assert "planted" in caplog.text
     device.close()
     factory.close()
+
+
+def test_debians_package_is_not_mended_by_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs with Debian's Python, and libraries that pip knows nothing of."""
+    missing = ImportError("No module named 'lgpio'")
+    assert gpio.cure(missing) == "install the library lgpio: pip install 'laned[gpio]'"
+    monkeypatch.setattr(gpio, "__file__", "/opt/laned/lib/python3/laned/hardware/gpio.py")
+    assert gpio.cure(missing) == "sudo apt install python3-lgpio"
+    monkeypatch.setattr(
+        gpio, "__file__", "/opt/laned/lib/python3.11/site-packages/laned/hardware/gpio.py"
+    )
+    assert "pip install" in gpio.cure(missing), "a virtual environment at the same place"
+
+
+def test_threads_that_load_at_once_leave_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The buttons, an SPI display and what is loaded beforehand come from threads of their own."""
+    inside, other, done = threading.Event(), threading.Event(), threading.Event()
+
+    def moves(name: str) -> None:
+        os.chdir(tmp_path)
+        if inside.is_set():
+            other.set()
+            done.wait(5)
+        else:
+            inside.set()
+            other.wait(0.5)
+
+    def first() -> None:
+        gpio.load()
+        done.set()
+
+    monkeypatch.setenv("LG_WD", str(tmp_path))
+    monkeypatch.setattr(importlib, "import_module", moves)
+    here = Path.cwd()
+    threads = [threading.Thread(target=first), threading.Thread(target=gpio.load)]
+    threads[0].start()
+    inside.wait(5)
+    threads[1].start()
+    for thread in threads:
+        thread.join()
+    found = Path.cwd()
+    os.chdir(here)
+    assert found == here

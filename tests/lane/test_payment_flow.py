@@ -382,6 +382,7 @@ def test_rule_6_amounts(case: str, way: str) -> None:
     if fits:
         assert lane.ended() == ("approved", None)
         assert lane.payment.authorized_amount == Decimal(charged)
+        assert str(lane.payment.authorized_amount)[-3] == "."
         assert lane.payment.tip_amount == (Decimal(tip) if tip else None)
     else:
         assert lane.payment.state is PaymentState.UNKNOWN

@@ -267,7 +267,7 @@ def test_the_whole_lane() -> None:
     seen = views.lane(lane.state)
     assert (seen.name, seen.version, seen.mode) == ("lane1", __version__, "default")
     assert (seen.payment, seen.journal) == ("a", "ok")
-    assert (seen.hardware.display, seen.hardware.buttons) == ("failing", "off")
+    assert (seen.hardware.display, seen.hardware.buttons) == ("failing", "starting")
     assert seen.session.terminal.address == "192.0.2.15:11000"
     assert (seen.session.terminal.serial_number, seen.session.terminal.software) == (
         lanes.SERIAL,

@@ -162,7 +162,7 @@ def test_a_payment_is_told_at_every_change_and_only_then() -> None:
         (
             ev.HardwareReported("buttons", "failing"),
             "hardware",
-            {"display": "off", "buttons": "failing"},
+            {"display": "starting", "buttons": "failing"},
         ),
     ],
 )

@@ -1,9 +1,12 @@
 """The systemd units: what systemd says of them, and what they must agree on."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from configparser import RawConfigParser
+from ctypes.util import find_library
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,9 @@ OF_THE_TEMPLATE = {
     "laned-work": "laned-work-%i",
 }
 """What a lane of several has instead."""
+
+EXPOSURE = 20
+"""In tenths; four of them because systemd counts the calls that read the clock as setting it."""
 
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="needs systemd-analyze"
@@ -63,7 +69,9 @@ def test_a_mistyped_key_would_be_seen(tmp_path: Path, unit: str) -> None:
 @needs_systemd
 @pytest.mark.parametrize("unit", SERVICES)
 def test_the_sandbox_is_tight(unit: str) -> None:
-    status, said = analyze("security", "--offline=true", "--threshold=15", str(SYSTEMD / unit))
+    status, said = analyze(
+        "security", "--offline=true", f"--threshold={EXPOSURE}", str(SYSTEMD / unit)
+    )
     assert status == 0, said.splitlines()[-1]
 
 
@@ -72,7 +80,75 @@ def test_a_looser_sandbox_would_be_seen(tmp_path: Path) -> None:
     text = (SYSTEMD / "laned.service").read_text().replace("ProtectHome=yes", "ProtectHome=no")
     (tmp_path / "laned.service").write_text(text)
     path = str(tmp_path / "laned.service")
-    assert analyze("security", "--offline=true", "--threshold=15", path)[0] != 0
+    assert analyze("security", "--offline=true", f"--threshold={EXPOSURE}", path)[0] != 0
+
+
+def system_calls(unit: str) -> set[str]:
+    """The system calls that a unit may use, of its lines of SystemCallFilter=."""
+    allowed = set[str]()
+    for line in values(unit, "SystemCallFilter"):
+        forbids = line.startswith("~")
+        for name in line.removeprefix("~").split():
+            calls = members(name)
+            allowed = allowed - calls if forbids else allowed | calls
+    return allowed
+
+
+def members(name: str) -> set[str]:
+    if not name.startswith("@"):
+        return {name}
+    lines = analyze("syscall-filter", name)[1].splitlines()[1:]
+    names = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
+    return set[str]().union(*map(members, names))
+
+
+CLOCK = """
+import ctypes, errno, os, sys
+seccomp = ctypes.CDLL("libseccomp.so.2")
+seccomp.seccomp_init.restype = ctypes.c_void_p
+seccomp.seccomp_rule_add_array.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int,
+    ctypes.c_uint, ctypes.c_void_p]
+seccomp.seccomp_load.argtypes = [ctypes.c_void_p]
+libc = ctypes.CDLL(None, use_errno=True)
+os.setgroups([])
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+filter = seccomp.seccomp_init(0x00050000 | errno.EPERM)
+for name in sys.argv[1:]:
+    number = seccomp.seccomp_syscall_resolve_name(name.encode())
+    if number >= 0:
+        assert seccomp.seccomp_rule_add_array(filter, 0x7FFF0000, number, 0, None) == 0
+assert seccomp.seccomp_load(filter) == 0
+timex = ctypes.create_string_buffer(256)
+read = libc.adjtimex(timex)
+timex = ctypes.create_string_buffer(256)
+timex[0] = 2  # ADJ_FREQUENCY
+print(read >= 0, libc.adjtimex(timex), errno.errorcode[ctypes.get_errno()])
+now = (ctypes.c_long * 2)(1, 0)
+print(libc.clock_settime(0, now), errno.errorcode[ctypes.get_errno()])
+"""
+"""Run by nobody, under a filter of the system calls that it is given."""
+
+
+@needs_systemd
+@pytest.mark.parametrize("unit", SERVICES)
+def test_the_clock_can_be_read_and_not_set(unit: str) -> None:
+    """Whether the clock is right, chrony and others say by adjtimex(2) alone."""
+    allowed = system_calls(unit)
+    assert {"adjtimex", "clock_adjtime", "clock_adjtime64"} <= allowed
+    assert not {"clock_settime", "clock_settime64", "settimeofday"} & allowed
+    assert values(unit, "CapabilityBoundingSet") == [""]
+    assert values(unit, "ProtectClock") == []
+    assert "char-rtc" not in " ".join(values(unit, "DeviceAllow"))
+    if os.geteuid() == 0 and find_library("seccomp"):
+        done = subprocess.run(
+            [sys.executable, "-c", CLOCK, *sorted(allowed)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout == "True -1 EPERM\n-1 EPERM\n", done.stderr
 
 
 @pytest.mark.parametrize("kind", ["service", "socket"])

@@ -2,6 +2,7 @@
 
 import grp
 import os
+import re
 import socket
 import stat
 from pathlib import Path
@@ -11,7 +12,7 @@ import trio
 from msgspec import json
 from serving import Site, habits, request, whoami
 
-from laned.http.listen import from_fd, listen_tcp, listen_unix, split_bind
+from laned.http.listen import from_fd, is_ours, listen_tcp, listen_unix, split_bind
 from laned.http.serve import serve
 
 
@@ -31,6 +32,21 @@ def test_split_bind(bind: str, parts: tuple[str, int]) -> None:
 def test_split_bind_says_what_is_expected(bind: str) -> None:
     with pytest.raises(ValueError, match=r"expected \"host:port\""):
         split_bind(bind)
+
+
+@pytest.mark.parametrize("host", ["203.0.113.9", "[2001:db8::9]"])
+async def test_an_address_can_be_listened_on_before_it_is_ours(host: str) -> None:
+    assert not is_ours(host.strip("[]"))
+    [listener] = await listen_tcp(f"{host}:0", before_it_is_ours=True)
+    async with listener:
+        port = listener.socket.getsockname()[1]
+        with pytest.raises(OSError, match=re.escape(f"{host}:{port}: Address already in use")):
+            await listen_tcp(f"{host}:{port}", before_it_is_ours=True)
+
+
+def test_addresses_that_are_ours() -> None:
+    for host in ("127.0.0.1", "0.0.0.0", "localhost"):
+        assert is_ours(host)
 
 
 async def test_listen_tcp_names_the_address_it_cannot_have() -> None:

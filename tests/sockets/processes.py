@@ -58,7 +58,7 @@ class Process:
                 stdout=out,
                 stderr=err,
                 cwd=output.parent,
-                env=_environment() | (environ or {}),
+                env=environment() | (environ or {}),
             )
 
     @property
@@ -94,7 +94,7 @@ class Process:
         self._process.wait()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return kept | {"PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
 
@@ -207,7 +207,7 @@ class Site:
             text=True,
             timeout=PATIENCE,
             cwd=self.folder,
-            env=_environment(),
+            env=environment(),
             check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr)

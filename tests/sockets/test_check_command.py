@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from processes import Process, Site, site
+from processes import Process, Site, free_port, site, until
 
 
 def check(lane: Site, *arguments: str, **changes: Any) -> tuple[int, Process]:
@@ -71,7 +71,9 @@ def test_another_program_has_the_port() -> None:
     with site("happy") as lane:
         journal = str(lane.folder / "other.sqlite3")
         other = str(lane.folder / "other.sock")
-        status, done = check(lane, name="o.toml", journal={"path": journal}, till={"socket": other})
+        theirs = {"journal": {"path": journal}, "till": {"socket": other}}
+        theirs |= {"terminal": {"poi_id": "OTHER", "address": f"127.0.0.1:{free_port()}"}}
+        status, done = check(lane, name="o.toml", **theirs)
         assert status == 1
         assert levels(done)["listener"][0] == "broken"
         assert f"sport = :{lane.listener_port}" in done.out
@@ -94,3 +96,19 @@ def test_no_configuration() -> None:
         done = lane.start("check", "--config", str(lane.folder / "nothing.toml"))
         assert done.ended() == 2
         assert "nothing.toml: cannot be read: No such file or directory; cure: name it" in done.out
+
+
+def test_a_daemon_that_may_not_open_its_journal_is_asked() -> None:
+    """It holds no lock: yet nothing else has the listener's port, and its journal is not whole."""
+    with site("happy", run=False) as lane:
+        (lane.folder / "j").touch()
+        broken = {"path": str(lane.folder / "j" / "journal.sqlite3")}
+        lane.run(ready=False, journal=broken)
+        until(lambda: lane.lane().get("journal") == "read_only", "the daemon")
+        status, done = check(lane, journal=broken)
+        assert status == 1
+        found = levels(done)
+        assert found["daemon"] == found["till socket"] == ["ok"], done.out
+        assert found["listener"] == ["ok", "ok"], done.out
+        assert found["journal"] == ["broken"], done.out
+        assert "the daemon says read_only" in done.out

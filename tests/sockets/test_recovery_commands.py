@@ -5,17 +5,14 @@ import json
 import os
 import re
 import signal
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import PATIENCE, Done, Site, site, until
+from faketill import daemon
+from processes import Done, Site, site, until
 
 from laned.cli import commands
 from laned.cli import main as cli
@@ -266,59 +263,6 @@ def test_the_list_of_payments() -> None:
 
 
 # -- Beside a daemon that says what it is told to --------------------------------------------------
-
-
-COMMENTS = 100
-
-
-@contextmanager
-def daemon(path: Path, **answers: str) -> Iterator[None]:
-    """Answers requests, known by the end of their paths; a stream goes on with comments only."""
-    over = threading.Event()
-
-    def answer(peer: socket.socket) -> None:
-        with peer:
-            asked = b""
-            while b"\r\n\r\n" not in asked:
-                asked += peer.recv(65536)
-            head, _, content = asked.partition(b"\r\n\r\n")
-            found = re.search(rb"(?i)content-length: (\d+)", head)
-            while found and len(content) < int(found[1]):  # closing unread would be a reset
-                content += peer.recv(65536)
-            name = asked.split()[1].decode().rpartition("/")[2]
-            body = answers[name.replace("-", "_")].encode()
-            kind = b"text/event-stream" if name == "events" else b"application/json"
-            length = b"" if name == "events" else b"content-length: %d\r\n" % len(body)
-            head = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: " + kind + b"\r\n"
-            peer.sendall(head + length + b"\r\n" + body)
-            for _ in range(COMMENTS if name == "events" else 0):
-                if over.wait(0.05):
-                    return
-                with suppress(OSError):
-                    peer.sendall(b": \n\n")
-
-    def accept() -> None:
-        while not over.is_set():
-            try:
-                peer, _ = server.accept()
-            except TimeoutError:
-                continue
-            threads.append(threading.Thread(target=answer, args=(peer,)))
-            threads[-1].start()
-
-    threads: list[threading.Thread] = []
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(path))
-        server.listen()
-        server.settimeout(0.05)
-        threads.append(threading.Thread(target=accept))
-        threads[0].start()
-        try:
-            yield
-        finally:
-            over.set()
-            for thread in threads:
-                thread.join(PATIENCE)
 
 
 def test_pay_gives_up_also_when_nothing_happens_any_more(

@@ -10,6 +10,8 @@ from contract import the_document
 from trio.testing import MockClock
 from wholelane import lane, refused
 
+from laned.lane.state import Hardware
+
 KIB = 1024
 PENDING = {"confirm": "button"}
 
@@ -357,3 +359,7 @@ async def test_without_a_display_there_is_no_picture(
     async with lane(tmp_path, display={"driver": "none"}) as rig:
         await refused(rig, "GET", "/v1/display.png", 404, "not_found")
         assert (await rig.view())["hardware"]["display"] == "off"
+
+
+def test_hardware_that_was_not_opened_yet_is_starting() -> None:
+    assert Hardware() == Hardware(display="starting", buttons="starting")
