@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from laned.cli import client, commands
+from laned.cli import commands
 from laned.cli import main as cli
-from laned.cli.client import Reply, Till, Unreachable
+from laned.till import client
+from laned.till.client import Reply, Till, Unreachable
 
 
 def payment(state: str, reversal: str = "", **changes: Any) -> dict[str, Any]:

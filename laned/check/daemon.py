@@ -9,9 +9,9 @@ from typing import Any, Final
 from msgspec import Struct
 
 from laned.check.finding import Finding, broken, ok, warning
-from laned.cli.client import ConnectionLost, Till, Unreachable
 from laned.config.schema import Config
 from laned.system.single_instance import claimed
+from laned.till.client import ConnectionLost, Till, Unreachable
 
 SUBJECT: Final = "daemon"
 ANSWER_WITHIN: Final = 5.0  # seconds

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
-from laned.cli.client import ConnectionLost, Reply, Till
 from laned.cli.endings import Ended, command
 from laned.cli.output import Output
 from laned.exits import DONE, FAILED, UNKNOWN, USAGE
+from laned.till.client import ConnectionLost, Reply, Till
 
 ANSWER_WITHIN: Final = 30.0  # seconds; a Login takes up to terminal.status_timeout
 LOGOUT_WITHIN: Final = 60.0  # seconds; a terminal that is busy is asked again for half of them

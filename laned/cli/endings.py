@@ -7,8 +7,8 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from laned.cli.client import ConnectionLost, Till, Unreachable
 from laned.exits import FAILED, UNKNOWN
+from laned.till.client import ConnectionLost, Till, Unreachable
 
 Options = argparse.Namespace
 

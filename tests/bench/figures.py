@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from laned.cli.client import Till, Unreachable
+from laned.till.client import Till, Unreachable
 
 POI_ID = f"BENCH-{os.getpid()}"  # one daemon for each on a machine
 DISPLAY = (

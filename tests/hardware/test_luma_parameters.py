@@ -52,7 +52,9 @@ def test_a_parameter_of_spi_arrives_at_luma(monkeypatch: pytest.MonkeyPatch, key
     assert [line.partition(":")[0] for line in wrong.contradictions()] == [f"display.{key}"]
 
 
-@pytest.mark.parametrize(("driver", "key"), [(n, k) for n in MODELS for k in MODELS[n].parameters])
+@pytest.mark.parametrize(
+    ("driver", "key"), [(n, k) for n in MODELS for k in sorted(MODELS[n].parameters)]
+)
 def test_a_parameter_of_a_device_arrives_at_luma(
     monkeypatch: pytest.MonkeyPatch, driver: Any, key: str
 ) -> None:
