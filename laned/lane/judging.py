@@ -212,6 +212,7 @@ def told(payment: Payment, response: PaymentResponse) -> dict[str, Any]:
         state, amounts = state_for(response.response.error_condition, payment), None
     return {
         "state": state,
+        "instrument": response.instrument.lower() if response.instrument else None,
         "card": card_from(response.card),
         "authorized_amount": as_written(amounts.authorized_amount, currency) if amounts else None,
         "tip_amount": as_written(amounts.tip_amount, currency) if amounts else None,

@@ -166,6 +166,7 @@ class Payment(Struct, frozen=True, kw_only=True):
     updated_at: datetime
     attempts: tuple[AttemptIDs, ...] = ()
     error: Problem | None = None
+    instrument: str | None = None
     card: Card | None = None
     authorized_amount: Decimal | None = None
     tip_amount: Decimal | None = None

@@ -1,12 +1,19 @@
 """Reversals: what was approved is given back at the terminal (money rules 9 and 10)."""
 
+import re
+
 from laned.lane import attempts, ending
+from laned.lane.effects import AskedAfter
 from laned.lane.events import ReversalAsked
 from laned.lane.judging import reversal_ended
-from laned.lane.payment import PaymentState, Problem, Reversal, ReversalOrder
+from laned.lane.payment import Payment, PaymentState, Problem, Reversal, ReversalOrder
 from laned.lane.state import Phase, Pursuit
 from laned.lane.turn import Turn
 from laned.nexo.messages import ReversalReason
+
+CARD = "card"
+FIRST_SOFTWARE = (1, 3, 0, 11)
+"""Terminals before it take back the last *card* payment in place of one that was no card's."""
 
 
 def begin(turn: Turn, event: ReversalAsked) -> None:
@@ -32,8 +39,13 @@ def begin(turn: Turn, event: ReversalAsked) -> None:
             newer = f"the terminal's last may be payment {one.payment.id}, which is not decided"
             turn.refuse("not_reversible", newer)
             return
+    if (why := _no_card(turn, payment)) is not None:
+        turn.refuse("not_reversible", why)
+        return
     pursuit = Pursuit(payment=payment, order=ReversalOrder(event.reason))
     kept = tuple(one for one in turn.state.set_aside if one.payment.id != payment.id)
+    if kept != turn.state.set_aside:
+        turn.record(AskedAfter(payment.id, None))
     turn.change(set_aside=kept, pursuit=pursuit)
     turn.change_payment(reversal=Reversal(state="processing", reason=event.reason))
     attempts.attempt(turn)
@@ -47,8 +59,33 @@ def give_back_unsigned(turn: Turn) -> None:
     charged = turn.attempt
     turn.pursue(order=order, attempt=None, give_up_at=None, sessions_missing=0)
     turn.change_payment(reversal=Reversal(state="processing", reason=order.reason))
+    why = _no_card(turn, turn.payment)
     if turn.payment.poi_transaction is None:
-        unnamed = Problem("NotReversible", "the terminal did not say which transaction it was")
-        ending.finish(turn, **reversal_ended(turn.payment, unnamed))
+        why = "the terminal did not say which transaction it was"
+    if why is not None:
+        ending.finish(turn, **reversal_ended(turn.payment, Problem("NotReversible", why)))
     else:
         attempts.attempt(turn, charged)
+
+
+def _no_card(turn: Turn, payment: Payment) -> str | None:
+    """Say why a payment that was no card's is not given back; None: it was, or it may be.
+
+    An instrument that the terminal did not name is no card. Source: contract, "Reversal of what is
+    no card".
+    """
+    if payment.instrument == CARD:
+        return None
+    what = payment.instrument or "not said to be a card"
+    if not turn.state.config.payment.reverse_mobile:
+        return f"the payment was {what}, and payment.reverse_mobile is not set"
+    if software_version(turn.state.terminal.software) < FIRST_SOFTWARE:
+        needed = ".".join(map(str, FIRST_SOFTWARE))
+        return f"the payment was {what}; the terminal's software must be {needed} or newer for that"
+    return None
+
+
+def software_version(software: str) -> tuple[int, ...]:
+    """The numbers of "application 1.3.0.11"; none where it names no version."""
+    found = re.fullmatch(r"(?:.*\s)?(\d{1,9}(?:\.\d{1,9})*)\D*", software)
+    return tuple(int(number) for number in found[1].split(".")) if found else ()

@@ -104,12 +104,14 @@ def payment_response(element: Element) -> m.PaymentResponse:
     """Read a PaymentResponse."""
     result = find(element, "PaymentResult")
     amounts = find(element, "PaymentResult", "AmountsResp")
+    instrument = find(element, "PaymentResult", "PaymentInstrumentData")
     approval_code = content(element.find("PaymentResult/PaymentAcquirerData/ApprovalCode"))
     return m.PaymentResponse(
         response=response(element),
         sale_transaction=_transaction(element, "SaleData", "SaleTransactionID"),
         poi_transaction=_transaction(element, "POIData", "POITransactionID"),
         payment_type=None if result is None else optional(result, "PaymentType"),
+        instrument=None if instrument is None else optional(instrument, "PaymentInstrumentType"),
         card=_card(element.find("PaymentResult/PaymentInstrumentData/CardData")),
         amounts=None if amounts is None else _amounts(amounts),
         approval_code=approval_code.strip() or None,

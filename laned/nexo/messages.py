@@ -188,12 +188,13 @@ class Receipt(Struct, frozen=True, kw_only=True):
 
 
 class PaymentResponse(Struct, frozen=True, kw_only=True):
-    """PaymentResponse."""
+    """PaymentResponse; `instrument` is the PaymentInstrumentType (Card, Mobile, and others)."""
 
     response: Response
     sale_transaction: TransactionID | None = None
     poi_transaction: TransactionID | None = None
     payment_type: str | None = None
+    instrument: str | None = None
     card: CardData | None = None
     amounts: AmountsResp | None = None
     approval_code: str | None = None

@@ -181,6 +181,7 @@ def approval(call: Call, poi: str = "poi-1") -> m.PaymentResponse:
         response=m.Response(result="Success"),
         sale_transaction=body.transaction,
         poi_transaction=m.TransactionID(poi, "2025-06-07T10:09:10+02:00"),
+        instrument="Card",
         amounts=m.AmountsResp(authorized_amount=body.requested_amount, currency=body.currency),
     )
 

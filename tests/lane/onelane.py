@@ -178,7 +178,7 @@ class Lane:
         )
         if condition is None:
             amounts = m.AmountsResp(authorized_amount=body.requested_amount, currency="SEK")
-            response = replace(response, amounts=amounts, approval_code="A1")
+            response = replace(response, amounts=amounts, approval_code="A1", instrument="Card")
         return replace(response, **changes)
 
     def header(self, **changes: Any) -> m.Header:
