@@ -31,102 +31,11 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        name="one-not-found-is-believed",
-        file="laned/lane/doubt.py",
-        old="    since = turn.pursuit.not_found_at\n",
-        new="    since = turn.pursuit.not_found_at or now - NOT_FOUND_APART\n",
-        tests=("tests/lane/test_not_found.py::test_rule_4_not_found_twice_2_seconds_apart",),
-    ),
-    Mutant(
-        name="not-found-is-believed-after-a-reboot",
-        file="laned/lane/doubt.py",
-        old="    elif turn.attempt.session_lost or turn.attempt.reached:\n",
-        new="    elif turn.attempt.reached:\n",
-        tests=("tests/lane/test_not_found.py::test_rule_4_not_believed_after_a_reboot",),
-    ),
-    Mutant(
-        name="not-found-is-believed-of-what-the-terminal-was-seen-at",
-        file="laned/lane/doubt.py",
-        old="    elif turn.attempt.session_lost or turn.attempt.reached:\n",
-        new="    elif turn.attempt.session_lost:\n",
-        tests=(
-            "tests/lane/test_reached.py::test_rule_4_not_believed_of_what_the_terminal_has_shown_it_had",
-        ),
-    ),
-    Mutant(
-        name="an-older-last-transaction-is-believed-of-what-the-terminal-was-seen-at",
-        file="laned/lane/doubt.py",
-        old="    return attempt.reached or (attempt.session_lost",
-        new="    return (attempt.session_lost",
-        tests=(
-            "tests/lane/test_reached.py::test_rule_4_not_believed_of_what_the_terminal_has_shown_it_had",
-        ),
-    ),
-    Mutant(
-        name="an-older-last-transaction-is-believed-though-nobody-watched",
-        file="laned/lane/doubt.py",
-        old="    return attempt.reached or (attempt.session_lost and not",
-        new="    return attempt.reached or (False and not",
-        tests=(
-            "tests/lane/test_reached.py::test_rule_4_older_ones_prove_nothing_where_nobody_watched_the_terminal",
-        ),
-    ),
-    Mutant(
-        name="that-the-terminal-was-seen-at-it-is-not-recorded",
-        file="laned/lane/asking.py",
-        old="        turn.change_attempt(reached=True)\n",
-        new="        turn.change(attempt=msgspec.structs.replace(turn.attempt, reached=True))\n",
-        tests=(
-            "tests/lane/test_reached.py::test_rule_4_not_believed_of_what_the_terminal_has_shown_it_had",
-        ),
-    ),
-    Mutant(
-        name="that-the-terminal-said-it-runs-is-forgotten",
-        file="laned/lane/asking.py",
-        old="    note_reached(turn)\n    turn.pursue(terminal_working=True",
-        new="    turn.pursue(terminal_working=True",
-        tests=("tests/lane/test_not_found.py::test_rule_4_never_after_it_was_said_to_run",),
-    ),
-    Mutant(
-        name="not-found-is-believed-while-the-post-is-open",
-        file="laned/lane/doubt.py",
-        old="    if turn.state.phase is Phase.PAYING and not turn.attempt.reached:\n",
-        new="    if False:\n",
-        tests=("tests/lane/test_not_found.py::test_rule_4_not_believed_while_the_post_is_open",),
-    ),
-    Mutant(
-        name="a-connection-is-given-up-while-the-terminal-is-at-work",
-        file="laned/lane/doubt.py",
-        old="    if turn.state.phase is Phase.PAYING and not turn.attempt.reached:\n",
-        new="    if turn.state.phase is Phase.PAYING:\n",
-        tests=(
-            "tests/lane/test_not_found.py::test_rule_3_it_is_not_while_the_terminal_has_shown_that_it_has_the_payment",
-        ),
-    ),
-    Mutant(
         name="a-connection-that-is-given-up-stays-open",
         file="laned/runner.py",
         old="        self._hang_up()\n",
         new="",
         tests=("tests/whole/test_hanging.py::test_a_request_that_is_never_read_is_given_up",),
-    ),
-    Mutant(
-        name="a-strangers-last-transaction-proves-something",
-        file="laned/lane/doubt.py",
-        old="    elif event.repeated_of is None:\n",
-        new="    elif event.repeated_of is None and event.poi_owner:\n",
-        tests=(
-            "tests/lane/test_last_transaction.py::test_rule_4_a_strangers_is_no_proof_and_is_recorded",
-        ),
-    ),
-    Mutant(
-        name="an-earlier-attempt-as-the-last-transaction-proves-something",
-        file="laned/lane/doubt.py",
-        old="    return owner != turn.payment.id\n",
-        new="    return True\n",
-        tests=(
-            "tests/lane/test_last_transaction.py::test_rule_4_an_earlier_attempt_of_the_same_payment_is_no_proof",
-        ),
     ),
     Mutant(
         name="the-answers-service-id-is-not-looked-at",
@@ -138,8 +47,8 @@ MUTANTS = (
     Mutant(
         name="the-answers-transaction-id-is-not-looked-at",
         file="laned/lane/judging.py",
-        old="    return same and echoed.transaction_id == attempt.transaction_id\n",
-        new="    return same\n",
+        old="    return same and (echoed is None or echoed.transaction_id",
+        new="    return same and (True or echoed.transaction_id",
         tests=("tests/lane/test_payment_flow.py::test_rule_2_a_foreign_success_is_not_believed",),
     ),
     Mutant(
@@ -173,8 +82,8 @@ MUTANTS = (
     Mutant(
         name="a-busy-status-means-that-nothing-happened",
         file="laned/lane/doubt.py",
-        old="        asking.note_working(turn)\n        asking.ask_later(turn)\n",
-        new='        attempts.give_up(turn, Problem(condition or "", ""))\n        return\n',
+        old="    asking.note_working(turn)\n    asking.ask_later(turn)\n    attempts",
+        new='    attempts.give_up(turn, Problem("Busy", ""))\n    return\n    attempts',
         tests=(
             "tests/lane/test_payment_flow.py::test_rule_7_a_busy_of_the_status_itself_means_running",
         ),
@@ -191,15 +100,15 @@ MUTANTS = (
     Mutant(
         name="a-rebooted-terminal-is-logged-in-to-while-in-doubt",
         file="laned/lane/posts.py",
-        old="            turn.change(ask_at=turn.now.monotonic)  # and is",
-        new="            idle.session.log_in_again(turn)  # and is",
+        old="            turn.change(ask_at=turn.now.monotonic)  # and that",
+        new="            idle.session.log_in_again(turn)  # and that",
         tests=("tests/lane/test_doubt.py::test_rule_5_events_only_trigger_a_question",),
     ),
     Mutant(
         name="asked-as-configured-now-and-not-as-sent",
         file="laned/lane/asking.py",
-        old="request, timeout=timeout, attempt=attempt)\n    turn.change(asking",
-        new="request, timeout=timeout)\n    turn.change(asking",
+        old="request, timeout=timeout, attempt=attempt, address=address)\n",
+        new="request, timeout=timeout)\n",
         tests=(
             "tests/lane/test_doubt.py::test_rule_3_asks_as_it_was_sent_whatever_the_configuration_says_now",
         ),
@@ -208,9 +117,9 @@ MUTANTS = (
         name="an-abort-decides-the-outcome",
         file="laned/lane/attempts.py",
         old="    elif turn.pursuit.sent and turn.pursuit.terminal_working:\n"
-        "        _send_abort(turn)\n",
+        "        send_abort(turn)\n",
         new="    elif turn.pursuit.sent and turn.pursuit.terminal_working:\n"
-        "        _send_abort(turn)\n        ending.cancel(turn)\n",
+        "        send_abort(turn)\n        ending.cancel(turn)\n",
         tests=(
             "tests/lane/test_abort_signature_stop.py::test_rule_8_an_abort_names_the_attempt_and_does_not_decide",
         ),
@@ -275,9 +184,9 @@ MUTANTS = (
     ),
     Mutant(
         name="what-was-resolved-still-leaves",
-        file="laned/lane/ending.py",
-        old="        expected = pursuit.response_expected and pursuit.sent\n",
-        new="        expected = pursuit.response_expected\n",
+        file="laned/lane/aside.py",
+        old="        response_expected=pursuit.response_expected and pursuit.sent,\n",
+        new="        response_expected=pursuit.response_expected,\n",
         tests=(
             "tests/lane/test_runner.py::test_what_a_person_has_resolved_does_not_leave_any_more",
         ),
@@ -285,19 +194,10 @@ MUTANTS = (
     Mutant(
         name="a-repeated-answer-after-a-verdict-is-ignored",
         file="laned/lane/idle.py",
-        old="    late.repeated(turn, event)\n",
+        old="    aside.repeated(turn, event)\n",
         new="",
         tests=(
             "tests/lane/test_resolve.py::test_resolve_the_answer_to_the_question_that_was_out_wins_too",
-        ),
-    ),
-    Mutant(
-        name="a-reversal-that-never-arrived-approves-the-payment",
-        file="laned/lane/attempts.py",
-        old="    if not turn.payment.reversing_unsigned:\n",
-        new="    if not (turn.payment.reversing_unsigned and turn.pursuit.between_attempts):\n",
-        tests=(
-            "tests/lane/test_signature_light.py::test_a_reversal_that_never_arrived_is_made_again",
         ),
     ),
     Mutant(

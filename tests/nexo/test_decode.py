@@ -37,6 +37,7 @@ PAYMENT = m.PaymentResponse(
     sale_transaction=SALE,
     poi_transaction=POI,
     payment_type="Normal",
+    instrument="Card",
     card=m.CardData(
         brand="04,Visa", masked_pan="457199******0042", entry_mode="Magstripe", token="CNA55"
     ),
