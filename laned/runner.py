@@ -148,7 +148,12 @@ class Runner:
                 earlier = await self._earlier(event)
                 if earlier is not None:
                     return earlier
-            informed = await self._informed(event)
+            try:
+                informed = await self._informed(event)
+            except JournalError as error:
+                if not isinstance(event, ev.ResolveAsked):  # a person can say it again
+                    raise
+                return Handled(refusal=_unavailable(error))
             step = handle(self.state, informed, self._moment())
             if step.refusal is not None:
                 return Handled(refusal=await self._not_found(informed) or step.refusal)
@@ -181,7 +186,7 @@ class Runner:
     async def _not_found(self, event: ev.Event) -> Refusal | None:
         """The refusal of an event about a payment that there is not, or whose journal is away."""
         match event:
-            case ev.AbortAsked() | ev.ConfirmAsked() | ev.ResolveAsked():
+            case ev.AbortAsked() | ev.ConfirmAsked():
                 if self._spoken_of(event) is not None:
                     return None
                 try:
@@ -189,7 +194,7 @@ class Runner:
                 except JournalError as error:
                     return _unavailable(error)
                 known = stored is not None
-            case ev.ReversalAsked():
+            case ev.ReversalAsked() | ev.ResolveAsked():
                 known = event.payment is not None
             case _:
                 return None
@@ -225,9 +230,11 @@ class Runner:
                     charged_by=charged_by,
                 )
             case ev.ResolveAsked(payment_id=payment_id):
-                stored = await self._offload(lambda: self._journal.find(payment_id))
-                payment = stored.payment if stored is not None else None
-                return msgspec.structs.replace(event, payment=payment)
+                known = self._spoken_of(event)
+                if known is None:
+                    stored = await self._offload(lambda: self._journal.find(payment_id))
+                    known = stored.payment if stored is not None else None
+                return msgspec.structs.replace(event, payment=known)
             case ev.AttemptAnswered(service_id=service_id, response=response):
                 return msgspec.structs.replace(
                     event,
