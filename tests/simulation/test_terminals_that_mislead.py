@@ -39,7 +39,7 @@ async def until_charged(world: World, payment_id: str) -> None:
 
 
 async def state_after_a_while(world: World, payment_id: str) -> PaymentState:
-    """What the payment is told to be, when all that can be asked was asked, and the lane goes on."""
+    """What the payment is told to be after a while: the lane goes on."""
     await trio.sleep(300)
     lane = await world.lane()
     assert lane.state.payment is None
