@@ -42,9 +42,10 @@ def status_answered(turn: Turn, event: StatusAnswered) -> None:
         _repeated(turn, event, repeated)
     elif condition in (ErrorCondition.BUSY, ErrorCondition.IN_PROGRESS):
         _busy(turn)
-    elif condition in NO_SESSION:
+    elif condition in NO_SESSION and not turn.pursuit.ended:
         session.log_in_again(turn)
     else:
+        turn.change(logged_in=turn.state.logged_in and condition not in NO_SESSION)
         said = f"the terminal says {condition or response.result} {response.additional_response}"
         _undecided(turn, Problem(condition or UNDECIDED, said.rstrip()))
 
