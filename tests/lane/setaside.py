@@ -1,5 +1,6 @@
 """What tests of money rule 14 share: lanes with something set aside, and the next life."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,33 @@ DECIDE_NOTHING: list[Answer] = [
     lambda lane: lane.last_was("z"),
     lambda lane: lane.status("", "Success"),
 ]
+
+
+def until_abort(lane: Lane, answer: Answer, most: float = 3600.0) -> float:
+    """Seconds until an AbortRequest leaves; whenever the terminal is asked, it answers so."""
+    began, before = lane.now, len(lane.sent(ABORT))
+    while len(lane.sent(ABORT)) == before:
+        assert lane.now - began < most, "no AbortRequest"
+        if lane.state.asking is not None:
+            lane.do(answer(lane))
+        else:
+            lane.wait(1.0)
+    return lane.now - began
+
+
+def keeps_open(lane: Lane, answer: Answer, seconds: float, *posts: ev.Event) -> None:
+    """For so long nothing is ended, whatever is answered; the terminal posts every 20 s."""
+    began = lane.now
+    for count in itertools.count():
+        if lane.now - began >= seconds:
+            return
+        if posts and count % 20 == 0:
+            lane.do(*posts)
+        if lane.state.asking is not None:
+            lane.do(answer(lane))
+        lane.wait(1.0)
+        assert not lane.sent(ABORT)
+        assert lane.phase in (Phase.PAYING, Phase.DOUBT)
 
 
 def last_question(lane: Lane) -> Lane:

@@ -1,6 +1,6 @@
 """How a doubt ends when the terminal does not decide it (money rule 14, its first half)."""
 
-import itertools
+from typing import Any
 
 import lanes
 import pytest
@@ -14,9 +14,10 @@ from setaside import (
     asked_about,
     closed,
     end_made,
+    keeps_open,
     last_question,
     says,
-    unreadable,
+    until_abort,
 )
 
 from laned.lane import effects as fx
@@ -46,33 +47,6 @@ def takes_the_next(lane: Lane) -> None:
     if lane.phase is Phase.CHECKING:
         lane.do(lane.status("NotFound"))
     assert len(lane.sent_now(m.PaymentRequest)) == 1
-
-
-def until_abort(lane: Lane, answer: Answer, most: float = 3600.0) -> float:
-    """Seconds until an AbortRequest leaves; whenever the terminal is asked, it answers so."""
-    began, before = lane.now, len(lane.sent(ABORT))
-    while len(lane.sent(ABORT)) == before:
-        assert lane.now - began < most, "no AbortRequest"
-        if lane.state.asking is not None:
-            lane.do(answer(lane))
-        else:
-            lane.wait(1.0)
-    return lane.now - began
-
-
-def keeps_open(lane: Lane, answer: Answer, seconds: float, *posts: ev.Event) -> None:
-    """For so long nothing is ended, whatever is answered; the terminal posts every 20 s."""
-    began = lane.now
-    for count in itertools.count():
-        if lane.now - began >= seconds:
-            return
-        if posts and count % 20 == 0:
-            lane.do(*posts)
-        if lane.state.asking is not None:
-            lane.do(answer(lane))
-        lane.wait(1.0)
-        assert not lane.sent(ABORT)
-        assert lane.phase in (Phase.PAYING, Phase.DOUBT)
 
 
 # -- a) No session --------------------------------------------------------------------------------
@@ -272,7 +246,7 @@ def test_rule_6_a_wrong_answer_is_set_aside_with_all_it_told(
 ) -> None:
     lane = lanes.doubt() if repeated else lanes.paying()
     amount = "99.00" if condition == "AmountMismatch" else "100.00"
-    told = {
+    told: dict[str, Any] = {
         "amounts": m.AmountsResp(authorized_amount=lanes.order("x", amount).amount, currency="SEK"),
         "card": m.CardData(brand="VISA", masked_pan="4***1", entry_mode="ICC", token="tok"),
         "receipts": (lanes.receipt(signature=False),),
@@ -325,140 +299,3 @@ def test_rule_14_the_reversal_of_a_payment_that_nobody_has_signed_for() -> None:
     assert (lane.payment.state, reversal.state) == ("unknown", "unknown")
     assert lane.payment.set_aside_at is not None
     takes_the_next(lane)
-
-
-# -- At work --------------------------------------------------------------------------------------
-
-
-def test_rule_14_nothing_but_busy_for_10_minutes() -> None:
-    lane = lanes.doubt()
-    keeps_open(lane, says("Busy"), 599.0)
-    assert lane.payment.state is PaymentState.PROCESSING
-    until_abort(lane, says("Busy"), 20.0)
-    aborted = lane.now
-    while lane.phase is Phase.DOUBT:
-        if lane.state.asking:
-            lane.do(lane.status("Busy"))
-        lane.wait(1.0)
-    assert lane.now - aborted == pytest.approx(60.0, abs=1.0)
-    lane.do(lanes.login())
-    lane.do(lane.status("NotFound"))
-    is_set_aside(lane, "NotFound")
-
-
-@pytest.mark.parametrize("answer", DECIDE_NOTHING)
-def test_rule_14_its_own_connection_keeps_it_open_until_response_timeout(answer: Answer) -> None:
-    lane = lanes.quiet()
-    keeps_open(lane, answer, 269.0)
-    assert (lane.phase, lane.payment.state) == (Phase.PAYING, PaymentState.PROCESSING)
-    assert until_abort(lane, answer, 45.0) >= 1.0
-
-
-def test_rule_14_a_prompt_keeps_it_open() -> None:
-    config = configuration(signature="till", signature_timeout=400.0)
-    lane = lanes.doubt(config)
-    lane.do(lanes.asks())
-    keeps_open(lane, says("NotFound"), 399.0)
-    assert lane.state.prompt is not None
-    until_abort(lane, says("NotFound"), 60.0)
-
-
-@pytest.mark.parametrize(
-    "post",
-    [
-        lanes.shows(),
-        ev.TerminalNotified(event="CardInserted"),
-        ev.Printed(m.Receipt(qualifier="CashierReceipt", lines=())),
-    ],
-)
-def test_rule_14_a_callback_within_30_seconds_keeps_it_open(post: ev.Event) -> None:
-    lane = lanes.doubt()
-    keeps_open(lane, says("NotFound"), 400.0, post)
-    assert until_abort(lane, says("NotFound"), 70.0) >= 5.0
-
-
-def test_rule_14_that_it_was_started_again_is_no_sign_of_work() -> None:
-    lane = lanes.doubt()
-    lane.do(lanes.shows(), ev.TerminalNotified(event="Initialised"))
-    assert until_abort(lane, says("NotFound")) == 10.0
-
-
-def test_rule_14_busy_in_between_begins_anew() -> None:
-    lane = lanes.doubt()
-    answers = itertools.cycle([says("NotFound"), says("Busy")])
-    keeps_open(lane, lambda lane: next(answers)(lane), 590.0)
-
-
-@pytest.mark.parametrize("sign", ["Busy", "InProgress", "shows", "asks"])
-def test_rule_14_no_login_where_work_is_shown_after_the_abort_request(sign: str) -> None:
-    lane = end_made(lanes.doubt(configuration(signature="till", signature_timeout=100.0)))
-    lane.wait(40.0)
-    match sign:
-        case "Busy":
-            lane.do(lane.status("Busy"))
-        case "InProgress":
-            lane.do(lane.repeated("InProgress"))
-        case "shows":
-            lane.do(lanes.shows(), unreadable(lane))
-        case _:
-            lane.do(lanes.asks(), unreadable(lane))
-    logins = len(lane.sent(LOGIN))
-    lane.wait(29.0)
-    assert (lane.phase, len(lane.sent(LOGIN))) == (Phase.DOUBT, logins)
-    for _ in range(300):
-        if lane.phase is Phase.DOUBT:
-            lane.do(lane.status("NotFound")) if lane.state.asking else lane.wait(1.0)
-    assert lane.phase is Phase.RELOGIN, "in the end it is"
-    assert len(lane.sent(ABORT)) == 1, "one AbortRequest"
-
-
-# -- An answer that decides -----------------------------------------------------------------------
-
-
-def first_question() -> Lane:
-    return lanes.doubt()
-
-
-def between_two() -> Lane:
-    lane = lanes.doubt()
-    return lane.then(lane.status("NotFound"))
-
-
-def aborted() -> Lane:
-    return end_made(lanes.doubt()).wait(30.0)
-
-
-def login_out() -> Lane:
-    return aborted().wait(30.0)
-
-
-def one_more_question() -> Lane:
-    return login_out().then(lanes.login())
-
-
-def busy_after_the_login() -> Lane:
-    lane = one_more_question()
-    return lane.then(lane.status("Busy")).wait(2.0)
-
-
-STEPS = [
-    first_question,
-    between_two,
-    aborted,
-    login_out,
-    one_more_question,
-    busy_after_the_login,
-]
-
-
-@pytest.mark.parametrize("make", STEPS)
-@pytest.mark.parametrize("condition", [None, "Refusal", "Cancel"])
-def test_rule_14_an_answer_that_decides_wins_at_each_step(
-    make: lanes.Make, condition: str | None
-) -> None:
-    lane = make()
-    lane.do(lane.repeated(condition))
-    states = {None: "approved", "Refusal": "declined", "Cancel": "aborted"}
-    assert lane.ended() == (states[condition], condition)
-    assert (lane.payment.set_aside_at, lane.state.set_aside, lane.state.doubts) == (None, (), 0)
-    assert lane.phase in (Phase.READY, Phase.LOGGING_IN)
