@@ -139,10 +139,7 @@ def failed(turn: Turn, event: StatusFailed) -> None:
     """Go on: nothing came; a terminal that is not there is not logged in to either."""
     if event.service_id != turn.state.asking:
         return
-    one = _next(turn)
-    if one is not None:
-        again = msgspec.structs.replace(one, unanswered=one.unanswered + 1)
-        aside.replace(turn, one, again)
+    _count_unanswered(turn)
     _skip(turn)
     if event.port == "closed" and turn.state.phase is Phase.REVIEWING:
         turn.change(review=None)
@@ -151,10 +148,19 @@ def failed(turn: Turn, event: StatusFailed) -> None:
     _ask(turn)
 
 
+def _count_unanswered(turn: Turn) -> None:
+    """Count that nothing came to the question that is out."""
+    one = _next(turn)
+    if one is not None:
+        again = msgspec.structs.replace(one, unanswered=one.unanswered + 1)
+        aside.replace(turn, one, again)
+
+
 def end_due(turn: Turn, _: TimePassed) -> None:
     """Ask no further: the time for it is over."""
     end_at = _review(turn).end_at
     if end_at is not None and turn.now.monotonic >= end_at:
+        _count_unanswered(turn)
         _go_on(turn)
 
 
