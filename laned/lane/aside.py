@@ -21,6 +21,7 @@ from laned.nexo.messages import Header, PaymentResponse, ReversalResponse
 
 ASKED_FOR = timedelta(days=7)  # for so long the terminal is asked after what is set aside
 KEPT = 100  # asked after at a time
+AGAIN = 24 * 3600.0  # seconds between two reviews of an idle lane (`laned.lane.review`)
 TOO_MANY = 2  # set aside in a row: nothing is sold for a while
 PAUSE = 600.0  # seconds for which nothing is sold then, each time twice as long
 LONGEST_PAUSE = 24 * 3600.0
@@ -83,6 +84,8 @@ def _keep(turn: Turn) -> None:
     )
     turn.change(set_aside=(*turn.state.set_aside, one)[-KEPT:])
     turn.record(AskedAfter(pursuit.payment.id, one.until))
+    if turn.state.review_at is None:  # the first one: nothing was to be asked after yet
+        turn.change(review_at=turn.now.monotonic + AGAIN)
 
 
 # -- What people say ------------------------------------------------------------------------------

@@ -18,7 +18,6 @@ BEFORE_A_PAYMENT = 3  # asked after before the first PaymentRequest
 UNANSWERED = 3  # questions in a row without an answer: not before a payment any more
 WITHIN = 5.0  # seconds before a payment in all
 WITHIN_OTHERWISE = 30.0  # seconds of a review in all
-AGAIN = 24 * 3600.0  # seconds between two reviews of an idle lane
 BUSY_AGAIN = 30.0  # seconds until a terminal at work on what a person has resolved is asked again
 BUSY_FOR = 600.0  # seconds for which that keeps the lane from a Login or a payment
 
@@ -166,7 +165,7 @@ def end_due(turn: Turn, _: TimePassed) -> None:
 
 def _go_on(turn: Turn) -> None:
     then = _review(turn).then
-    turn.change(review=None, asking=None, review_at=turn.now.monotonic + AGAIN)
+    turn.change(review=None, asking=None, review_at=turn.now.monotonic + aside.AGAIN)
     if turn.state.phase is Phase.CHECKING:
         attempts.attempt(turn)
     elif turn.state.stopping:
