@@ -7,12 +7,19 @@ that becomes again what the lane is at work on.
 
 import msgspec
 
-from laned.lane import addresses, aside, asking, attempts, ending, session
+from laned.lane import addresses, aside, asking, attempts, ending, judging, session
 from laned.lane.events import LoginAsked, StatusAnswered, StatusFailed, TimePassed
 from laned.lane.payment import Payment, PaymentState, Problem
 from laned.lane.state import LaneState, Phase, Pursuit, Reason, Review, SetAside, Then
 from laned.lane.turn import Turn
-from laned.nexo.messages import NO_SESSION, Category, ErrorCondition, TransactionStatusRequest
+from laned.nexo.messages import (
+    NO_SESSION,
+    Category,
+    ErrorCondition,
+    PaymentResponse,
+    ReversalResponse,
+    TransactionStatusRequest,
+)
 
 BEFORE_A_PAYMENT = 3  # asked after before the first PaymentRequest
 UNANSWERED = 3  # questions in a row without an answer: not before a payment any more
@@ -123,7 +130,7 @@ def answered(turn: Turn, event: StatusAnswered) -> None:
         return  # it is given back, or this is an older question's answer
     condition = event.response.response.error_condition
     _skip(turn)
-    if one is not None and condition in (ErrorCondition.BUSY, ErrorCondition.IN_PROGRESS):
+    if one is not None and _says_it_runs(one, event):
         _at_work(turn, one)
     elif condition in NO_SESSION and _review(turn).then is Then.LOG_IN:
         turn.change(review=msgspec.structs.replace(_review(turn), left=()))
@@ -132,6 +139,20 @@ def answered(turn: Turn, event: StatusAnswered) -> None:
         if one is not None and one in turn.state.set_aside:
             aside.replace(turn, one, msgspec.structs.replace(one, unanswered=0, busy_since=None))
         _ask(turn)
+
+
+def _says_it_runs(one: SetAside, event: StatusAnswered) -> bool:
+    """Whether the terminal says so: by itself, or in the response that it repeats (rule 7)."""
+    found = event.response.repeated
+    if found is None:
+        condition = event.response.response.error_condition
+        return condition in (ErrorCondition.BUSY, ErrorCondition.IN_PROGRESS)
+    body = found.body
+    return (
+        isinstance(body, PaymentResponse | ReversalResponse)
+        and judging.is_ours(one.attempt, found.header, body)
+        and body.response.error_condition == ErrorCondition.IN_PROGRESS
+    )
 
 
 def failed(turn: Turn, event: StatusFailed) -> None:
