@@ -1,6 +1,7 @@
 """Reversals: what was approved is given back at the terminal (money rules 9 and 10)."""
 
 from laned.lane import attempts, ending
+from laned.lane.effects import AskedAfter
 from laned.lane.events import ReversalAsked
 from laned.lane.judging import reversal_ended
 from laned.lane.payment import PaymentState, Problem, Reversal, ReversalOrder
@@ -34,6 +35,8 @@ def begin(turn: Turn, event: ReversalAsked) -> None:
             return
     pursuit = Pursuit(payment=payment, order=ReversalOrder(event.reason))
     kept = tuple(one for one in turn.state.set_aside if one.payment.id != payment.id)
+    if kept != turn.state.set_aside:
+        turn.record(AskedAfter(payment.id, None))
     turn.change(set_aside=kept, pursuit=pursuit)
     turn.change_payment(reversal=Reversal(state="processing", reason=event.reason))
     attempts.attempt(turn)

@@ -8,6 +8,7 @@ that becomes again what the lane is at work on.
 import msgspec
 
 from laned.lane import addresses, aside, asking, attempts, ending, judging, session
+from laned.lane.effects import AskedAfter
 from laned.lane.events import LoginAsked, StatusAnswered, StatusFailed, TimePassed
 from laned.lane.payment import Payment, PaymentState, Problem
 from laned.lane.state import LaneState, Phase, Pursuit, Reason, Review, SetAside, Then
@@ -246,5 +247,6 @@ def _pursue_again(turn: Turn, one: SetAside) -> None:
     turn.enter(Phase.DOUBT, Reason.NONE)
     turn.change(review=None, pursuit=pursuit, login_at=None)
     turn.change_payment(set_aside_at=None)
+    turn.record(AskedAfter(one.payment.id, None))
     asking.tell_processing(turn)
     asking.ask_later(turn)
