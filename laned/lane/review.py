@@ -7,7 +7,7 @@ that becomes again what the lane is at work on.
 
 import msgspec
 
-from laned.lane import addresses, aside, asking, attempts, ending, judging, session
+from laned.lane import addresses, aside, asking, attempts, judging, maintenance, session
 from laned.lane.effects import AskedAfter
 from laned.lane.events import LoginAsked, StatusAnswered, StatusFailed, TimePassed
 from laned.lane.payment import Payment, PaymentState, Problem
@@ -225,13 +225,21 @@ def _at_work(turn: Turn, one: SetAside) -> None:
 
 
 def _end_new_payment(turn: Turn, busy_with: Payment) -> bool:
-    """End the payment that waits for its first attempt; whether there is one."""
+    """End the payment that waits for its first attempt; whether there is one.
+
+    The lane is idle then, but sends no Logout now, whatever maintenance is due.
+    """
     if turn.state.pursuit is None:
         return False
-    turn.change(review=None)
     message = f"the terminal is still at work on payment {busy_with.id}"
-    error = Problem(ErrorCondition.BUSY, message)
-    ending.finish(turn, state=PaymentState.FAILED, error=error)
+    ended = turn.change_payment(
+        state=PaymentState.FAILED, error=Problem(ErrorCondition.BUSY, message)
+    )
+    turn.enter(Phase.READY, Reason.NONE)
+    now = turn.now.monotonic
+    turn.change(pursuit=None, settled=ended, review=None, idle_since=now)
+    turn.change(review_at=now + BUSY_AGAIN)
+    maintenance.look_again(turn)
     return True
 
 
