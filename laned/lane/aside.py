@@ -17,7 +17,7 @@ from laned.lane.judging import LATE_ANSWER, REVERSAL_REFUSED, AttemptResponse, J
 from laned.lane.payment import Payment, PaymentState, Problem, Resolved
 from laned.lane.state import Phase, Pursuit, Reason, SetAside
 from laned.lane.turn import Turn
-from laned.nexo.messages import Header, PaymentResponse, ReversalResponse
+from laned.nexo.messages import ErrorCondition, Header, PaymentResponse, ReversalResponse
 
 ASKED_FOR = timedelta(days=7)  # for so long the terminal is asked after what is set aside
 KEPT = 100  # asked after at a time
@@ -183,11 +183,10 @@ def _take(
     match judgement:
         case judging.Foreign() | judging.StillRunning():
             return
-        case judging.NeedsSignature(fields) if one.payment.resolved is None and _may_be_given_back(
-            turn, one, event
-        ):
+        case judging.NeedsSignature(fields) if _may_be_given_back(turn, one, event, fields):
             replace(turn, one, None)
             count_doubts(turn, 0)
+            _end_waiting_payment(turn, one.payment)
             turn.change(pursuit=Pursuit(payment=one.payment, attempt=one.attempt), review=None)
             turn.change_payment(**fields, signature="declined", set_aside_at=None)
             reversals.give_back_unsigned(turn)
@@ -197,11 +196,28 @@ def _take(
             _decide(turn, one.payment, judgement, response)
 
 
-def _may_be_given_back(turn: Turn, one: SetAside, event: AttemptAnswered | StatusAnswered) -> bool:
-    """Whether a charge that nobody has signed for is still the last, and nothing else is done."""
-    idle = turn.state.phase in (Phase.READY, Phase.REVIEWING) and turn.state.logged_in
-    here = turn.state.terminal.serial_number == one.attempt.serial
-    return idle and here and event.superseded_by is None
+def _may_be_given_back(
+    turn: Turn, one: SetAside, event: AttemptAnswered | StatusAnswered, fields: dict[str, Any]
+) -> bool:
+    """Whether a charge that nobody has signed for is still the last, and nothing else is done.
+
+    Before a Login, too: a terminal that wants one first says so.
+    """
+    idle = turn.state.phase is Phase.READY and turn.state.logged_in
+    asked = turn.state.phase in (Phase.REVIEWING, Phase.CHECKING)
+    serial = turn.state.terminal.serial_number or turn.state.remembered
+    here = serial == one.attempt.serial
+    possible = one.payment.resolved is None and fields["poi_transaction"] is not None
+    return (idle or asked) and here and possible and event.superseded_by is None
+
+
+def _end_waiting_payment(turn: Turn, first: Payment) -> None:
+    """End the payment that waits for its first attempt: another is to be given back first."""
+    if turn.state.pursuit is not None:
+        message = f"payment {first.id} has to be given back first"
+        error = Problem(ErrorCondition.BUSY, message)
+        ended = turn.change_payment(state=PaymentState.FAILED, error=error)
+        turn.change(settled=ended)
 
 
 def _decide(turn: Turn, payment: Payment, judgement: Judgement, response: AttemptResponse) -> None:
