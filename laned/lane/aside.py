@@ -192,7 +192,8 @@ def _take(
             reversals.give_back_unsigned(turn)
         case _:
             replace(turn, one, None)
-            count_doubts(turn, 0)
+            if not isinstance(judgement, judging.Mismatch):
+                count_doubts(turn, 0)
             _decide(turn, one.payment, judgement, response)
 
 

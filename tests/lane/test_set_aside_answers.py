@@ -112,7 +112,7 @@ def test_rule_14_a_wrong_amount_decides_nothing_and_is_asked_after_no_more() -> 
     payment = told(lane)
     assert (payment.state, condition(payment)) == (PaymentState.UNKNOWN, "AmountMismatch")
     assert payment.authorized_amount == MISMATCH.authorized_amount
-    assert lane.state.set_aside == ()
+    assert (lane.state.set_aside, lane.state.doubts) == ((), 1)
     assert (lane.phase, lane.payment.id) == (Phase.PAYING, "b")
 
 
