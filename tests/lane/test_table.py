@@ -8,7 +8,7 @@ from lanes import Lane, configuration, replace
 
 from laned.lane import events as ev
 from laned.lane.start import JournalSnapshot
-from laned.lane.state import Phase, SetAside
+from laned.lane.state import SetAside, Phase
 from laned.lane.table import TABLE, Ignore, Refuse
 from laned.nexo import messages as m
 
