@@ -308,7 +308,8 @@ MUTANTS = (
     Mutant(
         name="a-wrong-amount-told-later-ends-the-row-of-doubts",
         file="laned/lane/aside.py",
-        old="            if not isinstance(judgement, judging.Mismatch):\n                count_doubts(turn, 0)\n",
+        old="            if not isinstance(judgement, judging.Mismatch):\n"
+        "                count_doubts(turn, 0)\n",
         new="            count_doubts(turn, 0)\n",
         tests=(
             "tests/lane/test_set_aside_answers.py::test_rule_14_a_wrong_amount_decides_nothing_and_is_asked_after_no_more",
