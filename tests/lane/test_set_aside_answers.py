@@ -161,6 +161,13 @@ def test_rule_14_a_reversal_is_decided_later(said: str | None, state: str, rever
     assert lane.state.set_aside == ()
 
 
+def test_rule_10_no_second_reversal_while_the_first_may_have_been_made() -> None:
+    lane = set_aside(make=lanes.reversal_doubt)
+    lane.do(lanes.reversal_of(lane.payment))
+    assert lane.last.refusal is not None
+    assert lane.last.refusal.code == "not_reversible"
+
+
 # -- What a person has said -----------------------------------------------------------------------
 
 
