@@ -175,6 +175,17 @@ def test_rule_14_where_a_terminal_has_moved_to(disk: Disk) -> None:
     assert past.attempt.address == "192.0.2.99:11000"
 
 
+def test_rule_10_nothing_is_given_back_beside_what_is_younger_and_set_aside(disk: Disk) -> None:
+    lane = lanes.approved()
+    lane.do(ev.PaymentAsked(lanes.order("b")))
+    lane.do(lane.left(), lane.answered(amounts=None, poi_owner="z"))
+    assert (lane.payment.id, lane.payment.state) == ("b", "unknown")
+    disk.keep(lane)
+    journal = Journal(disk.path, 1)
+    assert journal.superseding("a") == "b"
+    journal.close()
+
+
 # -- Pruning --------------------------------------------------------------------------------------
 
 
