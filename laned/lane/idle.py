@@ -55,10 +55,10 @@ def notified_ready(turn: Turn, event: TerminalNotified) -> None:
 
 def notified_offline(turn: Turn, event: TerminalNotified) -> None:
     """The terminal says something although there is no session: it lives, or goes away."""
-    if event.event == "BeginMaintenance":
+    if turn.state.reason is Reason.DOUBTS:
+        notified_anytime(turn, event)  # the pause is the lane's own, whatever the terminal does
+    elif event.event == "BeginMaintenance":
         session.stay_out(turn, Reason.MAINTENANCE)
-    elif turn.state.reason is Reason.DOUBTS:
-        notified_anytime(turn, event)
     elif event.event in ("Initialised", "EndMaintenance") and turn.state.login_at is not None:
         turn.change(login_backoff=0.0, login_at=turn.now.monotonic)
     else:

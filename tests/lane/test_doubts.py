@@ -102,6 +102,14 @@ def test_rule_14_a_login_by_hand_ends_it() -> None:
     assert (lane.phase, lane.state.doubts) == (Phase.READY, 1)
 
 
+def test_rule_14_a_maintenance_of_the_terminal_does_not_end_it() -> None:
+    lane = set_next_aside(set_aside())
+    for event in ("BeginMaintenance", "EndMaintenance", "Initialised"):
+        lane.do(ev.TerminalNotified(event=event))
+    lane.wait(599.0)
+    assert (lane.phase, lane.state.reason) == (Phase.OFFLINE, Reason.DOUBTS)
+
+
 @pytest.mark.parametrize("condition", [None, "Refusal", "Cancel", "UnavailableService"])
 def test_rule_14_one_that_the_terminal_decided_in_between(condition: str | None) -> None:
     lane = pay(set_aside())
