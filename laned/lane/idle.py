@@ -37,7 +37,7 @@ def logged_out_due(turn: Turn, _: TimePassed | None = None) -> None:
     if turn.state.reason is not Reason.MAINTENANCE:
         return
     if maintenance.is_over(turn):
-        session.log_in(turn)
+        review.log_in(turn)
     elif turn.state.maintenance_at is not None and turn.now.monotonic >= turn.state.maintenance_at:
         maintenance.look_again(turn)
 

@@ -43,7 +43,13 @@ def login_due(turn: Turn, _: TimePassed | None = None) -> None:
 def log_in_by_hand(turn: Turn, _: LoginAsked) -> None:
     """Log in now, because a person wants it; that ends a pause for too many doubts."""
     aside.count_doubts(turn, 0)
-    turn.change(login_backoff=0.0, login_at=turn.now.monotonic)
+    turn.change(login_backoff=0.0)
+    log_in(turn)
+
+
+def log_in(turn: Turn) -> None:
+    """Log in now; what is set aside is asked after first."""
+    turn.change(login_at=turn.now.monotonic)
     login_due(turn)
 
 

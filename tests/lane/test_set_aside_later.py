@@ -84,6 +84,16 @@ def test_rule_14_asked_before_a_login(tmp_path: Path) -> None:
     assert (lane.phase, len(lane.sent_now(LOGIN))) == (Phase.LOGGING_IN, 1)
 
 
+def test_rule_14_asked_before_the_login_after_maintenance() -> None:
+    lane = set_aside(without_window())
+    lane.do(ev.LogoutAsked(maintenance=True), lanes.logout())
+    logins = len(lane.sent(LOGIN))
+    lane.wait(3600.0)
+    assert (lane.phase, len(lane.sent(LOGIN))) == (Phase.REVIEWING, logins)
+    lane.do(lane.status("NotAllowed"))
+    assert len(lane.sent_now(LOGIN)) == 1
+
+
 def test_rule_14_asked_of_all_before_a_login(tmp_path: Path) -> None:
     before, ids = several(4)
     lane = next_life(before, tmp_path).then(ev.TimePassed())
