@@ -269,10 +269,10 @@ class Journal:
         )
 
     def superseding(self, payment_id: str) -> str | None:
-        """The newest payment that the terminal has approved after this one."""
+        """The newest payment after this one that the terminal has approved, or may have."""
         return self._first(
             "SELECT id FROM payments WHERE seq > (SELECT seq FROM payments WHERE id = ?)"
-            " AND state IN ('approved', 'reversed') ORDER BY seq DESC LIMIT 1",
+            " AND state IN ('approved', 'reversed', 'unknown') ORDER BY seq DESC LIMIT 1",
             payment_id,
         )
 

@@ -23,7 +23,7 @@ from laned.lane.judging import (
 from laned.lane.payment import Payment, PaymentState, Problem, Resolved
 from laned.lane.state import Phase, Pursuit, Reason, SetAside
 from laned.lane.turn import Turn
-from laned.nexo.messages import Header, PaymentResponse, ReversalResponse
+from laned.nexo.messages import ErrorCondition, Header, PaymentResponse, ReversalResponse
 
 ASKED_FOR = timedelta(days=7)  # for so long the terminal is asked after what is set aside
 ASKED_EVERY = 24 * 3600.0  # seconds, of a lane that is idle
@@ -91,11 +91,10 @@ def _keep(turn: Turn) -> None:
         if pursuit.doubted_since is None
         else pursuit.doubted_since,
     )
-    turn.change(
-        set_aside=(*turn.state.set_aside, one)[-KEPT:],
-        review_at=turn.now.monotonic + ASKED_EVERY,
-    )
+    turn.change(set_aside=(*turn.state.set_aside, one)[-KEPT:])
     turn.record(AskedAfter(pursuit.payment.id, one.until))
+    if turn.state.review_at is None:  # the first one: nothing was to be asked after yet
+        turn.change(review_at=turn.now.monotonic + ASKED_EVERY)
 
 
 # -- What people say ------------------------------------------------------------------------------
@@ -197,25 +196,42 @@ def _take(
             problem.condition != AMOUNT_MISMATCH
         ):
             return
-        case judging.NeedsSignature(fields) if one.payment.resolved is None and _may_be_given_back(
-            turn, one, event
-        ):
+        case judging.NeedsSignature(fields) if _may_be_given_back(turn, one, event, fields):
             replace(turn, one, None)
             count_doubts(turn, 0)
+            _end_waiting_payment(turn, one.payment)
             turn.change(pursuit=Pursuit(payment=one.payment, attempt=one.attempt), review=None)
             turn.change_payment(**fields, signature="declined", set_aside_at=None)
             reversals.give_back_unsigned(turn)
         case _:
             replace(turn, one, None)
-            count_doubts(turn, 0)
+            if not isinstance(judgement, judging.Mismatch):
+                count_doubts(turn, 0)
             _decide(turn, one.payment, judgement, response)
 
 
-def _may_be_given_back(turn: Turn, one: SetAside, event: AttemptAnswered | StatusAnswered) -> bool:
-    """Whether a charge that nobody has signed for is still the last, and nothing else is done."""
-    idle = turn.state.phase in (Phase.READY, Phase.REVIEWING) and turn.state.logged_in
-    here = turn.state.terminal.serial_number == one.attempt.serial
-    return idle and here and event.superseded_by is None
+def _may_be_given_back(
+    turn: Turn, one: SetAside, event: AttemptAnswered | StatusAnswered, fields: dict[str, Any]
+) -> bool:
+    """Whether a charge that nobody has signed for is still the last, and nothing else is done.
+
+    Before a Login, too: a terminal that wants one first says so.
+    """
+    idle = turn.state.phase is Phase.READY and turn.state.logged_in
+    asked = turn.state.phase in (Phase.REVIEWING, Phase.CHECKING)
+    serial = turn.state.terminal.serial_number or turn.state.remembered
+    here = serial == one.attempt.serial
+    possible = one.payment.resolved is None and fields["poi_transaction"] is not None
+    return (idle or asked) and here and possible and event.superseded_by is None
+
+
+def _end_waiting_payment(turn: Turn, first: Payment) -> None:
+    """End the payment that waits for its first attempt: another is to be given back first."""
+    if turn.state.pursuit is not None:
+        message = f"payment {first.id} has to be given back first"
+        error = Problem(ErrorCondition.BUSY, message)
+        ended = turn.change_payment(state=PaymentState.FAILED, error=error)
+        turn.change(settled=ended)
 
 
 def _decide(turn: Turn, payment: Payment, judgement: Judgement, response: AttemptResponse) -> None:

@@ -205,7 +205,10 @@ def due(turn: Turn, _: TimePassed) -> None:
     if _due(turn.pursuit.retry_at, now):
         attempt(turn)
     elif _due(turn.pursuit.login_at, now):
-        session.log_in_again(turn)
+        if asking.at_work(turn):
+            turn.pursue(login_at=None)  # it would end that work; the next answers begin anew
+        else:
+            session.log_in_again(turn)
 
 
 def _due(at: float | None, now: float) -> bool:

@@ -45,8 +45,7 @@ def status_answered(turn: Turn, event: StatusAnswered) -> None:
     elif condition in NO_SESSION and not turn.pursuit.ended:
         session.log_in_again(turn)
     else:
-        if condition in NO_SESSION:
-            turn.change(logged_in=False)
+        turn.change(logged_in=turn.state.logged_in and condition not in NO_SESSION)
         said = f"the terminal says {condition or response.result} {response.additional_response}"
         _undecided(turn, Problem(condition or UNDECIDED, said.rstrip()))
 
@@ -141,7 +140,8 @@ def _until_answer_by(turn: Turn) -> float:
 
 def _make_an_end(turn: Turn) -> None:
     """Have the terminal abort whatever it does, and a minute later log in to it."""
-    if not turn.pursuit.end_made and not turn.payment.abort_requested:  # else that was sent already
+    wished = turn.payment.abort_requested and turn.pursuit.aborts_left < attempts.ABORTS
+    if not turn.pursuit.end_made and not wished:  # else one was sent already
         attempts.send_abort(turn)
         turn.pursue(abort_at=None)
     turn.pursue(end_made=True, login_at=turn.now.monotonic + LOGIN_AFTER)

@@ -37,7 +37,7 @@ def logged_out_due(turn: Turn, _: TimePassed | None = None) -> None:
     if turn.state.reason is not Reason.MAINTENANCE:
         return
     if maintenance.is_over(turn):
-        session.log_in(turn)
+        review.log_in(turn)
     elif turn.state.maintenance_at is not None and turn.now.monotonic >= turn.state.maintenance_at:
         maintenance.look_again(turn)
 
@@ -55,10 +55,10 @@ def notified_ready(turn: Turn, event: TerminalNotified) -> None:
 
 def notified_offline(turn: Turn, event: TerminalNotified) -> None:
     """The terminal says something although there is no session: it lives, or goes away."""
-    if event.event == "BeginMaintenance":
+    if turn.state.reason is Reason.DOUBTS:
+        notified_anytime(turn, event)  # the pause is the lane's own, whatever the terminal does
+    elif event.event == "BeginMaintenance":
         session.stay_out(turn, Reason.MAINTENANCE)
-    elif turn.state.reason is Reason.DOUBTS:
-        notified_anytime(turn, event)
     elif event.event in ("Initialised", "EndMaintenance") and turn.state.login_at is not None:
         turn.change(login_backoff=0.0, login_at=turn.now.monotonic)
     else:

@@ -234,7 +234,8 @@ def not_done(payment: Payment, response: AttemptResponse) -> dict[str, Any]:
     """A payment's fields when the terminal has turned away what was asked last."""
     if isinstance(response, ReversalResponse):
         return reversal_ended(payment, problem(response.response), response)
-    return {**told(payment, response), "state": PaymentState.FAILED}
+    error = problem(response.response)
+    return {**told(payment, response), "state": PaymentState.FAILED, "error": error}
 
 
 def asks_for_signature(payment: Payment, response: AttemptResponse) -> bool:

@@ -23,6 +23,9 @@ def begin(turn: Turn, event: ReversalAsked) -> None:
         state = payment.state if payment is not None else "not known"
         turn.refuse("not_reversible", f"payment {event.payment_id} is {state}")
         return
+    if payment.unknown:
+        turn.refuse("not_reversible", "its last reversal is not decided: the terminal may have it")
+        return
     if payment.poi_transaction is None or event.superseded_by is not None:
         newer = event.superseded_by or "one that the journal does not know"
         turn.refuse("not_reversible", f"the terminal's last payment is {newer}")

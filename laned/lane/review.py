@@ -7,12 +7,20 @@ that becomes again what the lane is at work on.
 
 import msgspec
 
-from laned.lane import addresses, aside, asking, attempts, ending, session
+from laned.lane import addresses, aside, asking, attempts, judging, maintenance, session
+from laned.lane.effects import AskedAfter
 from laned.lane.events import LoginAsked, StatusAnswered, StatusFailed, TimePassed
 from laned.lane.payment import Payment, PaymentState, Problem
 from laned.lane.state import LaneState, Phase, Pursuit, Reason, Review, SetAside, Then
 from laned.lane.turn import Turn
-from laned.nexo.messages import NO_SESSION, Category, ErrorCondition, TransactionStatusRequest
+from laned.nexo.messages import (
+    NO_SESSION,
+    Category,
+    ErrorCondition,
+    PaymentResponse,
+    ReversalResponse,
+    TransactionStatusRequest,
+)
 
 BEFORE_A_PAYMENT = 3  # asked after before the first PaymentRequest
 UNANSWERED = 3  # questions in a row without an answer: not before a payment any more
@@ -34,7 +42,13 @@ def login_due(turn: Turn, _: TimePassed | None = None) -> None:
 def log_in_by_hand(turn: Turn, _: LoginAsked) -> None:
     """Log in now, because a person wants it; that ends a pause for too many doubts."""
     aside.count_doubts(turn, 0)
-    turn.change(login_backoff=0.0, login_at=turn.now.monotonic)
+    turn.change(login_backoff=0.0)
+    log_in(turn)
+
+
+def log_in(turn: Turn) -> None:
+    """Log in now; what is set aside is asked after first."""
+    turn.change(login_at=turn.now.monotonic)
     login_due(turn)
 
 
@@ -122,7 +136,7 @@ def answered(turn: Turn, event: StatusAnswered) -> None:
         return  # it is given back, or this is an older question's answer
     condition = event.response.response.error_condition
     _skip(turn)
-    if one is not None and condition in (ErrorCondition.BUSY, ErrorCondition.IN_PROGRESS):
+    if one is not None and _says_it_runs(one, event):
         _at_work(turn, one)
     elif condition in NO_SESSION and _review(turn).then is Then.LOG_IN:
         turn.change(review=msgspec.structs.replace(_review(turn), left=()))
@@ -133,14 +147,25 @@ def answered(turn: Turn, event: StatusAnswered) -> None:
         _ask(turn)
 
 
+def _says_it_runs(one: SetAside, event: StatusAnswered) -> bool:
+    """Whether the terminal says so: by itself, or in the response that it repeats (rule 7)."""
+    found = event.response.repeated
+    if found is None:
+        condition = event.response.response.error_condition
+        return condition in (ErrorCondition.BUSY, ErrorCondition.IN_PROGRESS)
+    body = found.body
+    return (
+        isinstance(body, PaymentResponse | ReversalResponse)
+        and judging.is_ours(one.attempt, found.header, body)
+        and body.response.error_condition == ErrorCondition.IN_PROGRESS
+    )
+
+
 def failed(turn: Turn, event: StatusFailed) -> None:
     """Go on: nothing came; a terminal that is not there is not logged in to either."""
     if event.service_id != turn.state.asking:
         return
-    one = _next(turn)
-    if one is not None:
-        again = msgspec.structs.replace(one, unanswered=one.unanswered + 1)
-        aside.replace(turn, one, again)
+    _count_unanswered(turn)
     _skip(turn)
     if event.port == "closed" and turn.state.phase is Phase.REVIEWING:
         turn.change(review=None)
@@ -149,10 +174,19 @@ def failed(turn: Turn, event: StatusFailed) -> None:
     _ask(turn)
 
 
+def _count_unanswered(turn: Turn) -> None:
+    """Count that nothing came to the question that is out."""
+    one = _next(turn)
+    if one is not None:
+        again = msgspec.structs.replace(one, unanswered=one.unanswered + 1)
+        aside.replace(turn, one, again)
+
+
 def end_due(turn: Turn, _: TimePassed) -> None:
     """Ask no further: the time for it is over."""
     end_at = _review(turn).end_at
     if end_at is not None and turn.now.monotonic >= end_at:
+        _count_unanswered(turn)
         _go_on(turn)
 
 
@@ -196,13 +230,21 @@ def _at_work(turn: Turn, one: SetAside) -> None:
 
 
 def _end_new_payment(turn: Turn, busy_with: Payment) -> bool:
-    """End the payment that waits for its first attempt; whether there is one."""
+    """End the payment that waits for its first attempt; whether there is one.
+
+    The lane is idle then, but sends no Logout now, whatever maintenance is due.
+    """
     if turn.state.pursuit is None:
         return False
-    turn.change(review=None)
     message = f"the terminal is still at work on payment {busy_with.id}"
-    error = Problem(ErrorCondition.BUSY, message)
-    ending.finish(turn, state=PaymentState.FAILED, error=error)
+    ended = turn.change_payment(
+        state=PaymentState.FAILED, error=Problem(ErrorCondition.BUSY, message)
+    )
+    turn.enter(Phase.READY, Reason.NONE)
+    now = turn.now.monotonic
+    turn.change(pursuit=None, settled=ended, review=None, idle_since=now)
+    turn.change(review_at=now + BUSY_AGAIN)
+    maintenance.look_again(turn)
     return True
 
 
@@ -218,5 +260,6 @@ def _pursue_again(turn: Turn, one: SetAside, doubted_since: float) -> None:
     turn.enter(Phase.DOUBT, Reason.NONE)
     turn.change(review=None, pursuit=pursuit, login_at=None)
     turn.change_payment(set_aside_at=None)
+    turn.record(AskedAfter(one.payment.id, None))
     asking.tell_processing(turn)
     asking.ask_later(turn)
