@@ -37,6 +37,8 @@ class Play(Struct, frozen=True, kw_only=True):
     """The payment takes more than one attempt."""
     taken_back: bool = False
     """What was charged is reversed."""
+    power_cut: bool = False
+    """laned loses its power when the terminal does, and afterwards the next customer pays."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -51,8 +53,13 @@ class Outcome(Struct, frozen=True, kw_only=True):
     books: tuple[Transaction, ...]
     violations: tuple[str, ...]
     maintenances: int
+    next: dict[str, Any] | None = None
+    """The next customer's payment, where one comes."""
+    shut_for: float = 0.0
+    """Seconds from the terminal's first session after a power cut to the next PaymentRequest."""
 
 
+SHUT_AT_MOST: Final = 15.0  # seconds
 _AGREED: Final = "till, journal and terminal agree"
 
 PLAYS: Final[Mapping[str, Play]] = MappingProxyType(
@@ -177,6 +184,16 @@ PLAYS: Final[Mapping[str, Play]] = MappingProxyType(
                 proves=f"{AMOUNT} {CURRENCY} were taken back, because the button said no:"
                 f" {_AGREED}.",
             ),
+            Play(
+                name="power-cut",
+                about="The bank says yes, and the power fails, the terminal's and laned's. Both"
+                " start again and nobody does anything: laned asks the terminal what became of the"
+                " payment. Then the next customer pays.",
+                ends="approved",
+                power_cut=True,
+                proves=f"twice {AMOUNT} {CURRENCY} were charged, each exactly once, and nobody had"
+                f" to do anything: {_AGREED}.",
+            ),
         )
     }
 )
@@ -197,6 +214,7 @@ def faults(play: Play, outcome: Outcome) -> list[str]:
     if outcome.kept != payment:
         found.append("the journal holds the payment otherwise than the till was told")
     found += _of_books(play, outcome)
+    found += _of_next(play, outcome)
     found += [f"the terminal says that laned broke a rule: {rule}" for rule in outcome.violations]
     return found
 
@@ -206,20 +224,36 @@ def _unlike(payment: dict[str, Any], field: str, wanted: object) -> Iterable[str
         yield f"the payment's {field} is {payment[field]}, it should be {wanted}"
 
 
+def _of_next(play: Play, outcome: Outcome) -> Iterable[str]:
+    """Whether the lane took the next payment by itself, and in time."""
+    if not play.power_cut:
+        return
+    if outcome.payment["state"] == "unknown" and not outcome.payment.get("set_aside_at"):
+        yield "the payment is unknown and not set aside"
+    if outcome.next is None or outcome.next["state"] != "approved":
+        yield "the next payment was not taken"
+    if outcome.shut_for > SHUT_AT_MOST:
+        yield f"the next payment was taken after {outcome.shut_for:.0f} s"
+
+
 def _of_books(play: Play, outcome: Outcome) -> Iterable[str]:
     charged = [entry for entry in outcome.books if entry.state is State.CHARGED]
     reversed_ = [entry for entry in outcome.books if entry.state is State.REVERSED]
-    yield from _unlike_in_books(charged, "charged", play.ends == "approved")
-    yield from _unlike_in_books(reversed_, "taken back", play.taken_back)
-    identity = (outcome.payment["poi_transaction"] or {}).get("id")
+    yield from _unlike_in_books(charged, "charged", (play.ends == "approved") + play.power_cut)
+    yield from _unlike_in_books(reversed_, "taken back", int(play.taken_back))
+    told = (outcome.payment, outcome.next or {})
+    known = [payment["poi_transaction"]["id"] for payment in told if payment.get("poi_transaction")]
     for entry in charged if not play.verdict else ():  # what nobody has told has no identity
-        if entry.poi_transaction_id != identity:
-            yield f"the terminal charged {entry.poi_transaction_id}, the till knows {identity}"
+        if entry.poi_transaction_id not in known:
+            yield (
+                f"the terminal charged {entry.poi_transaction_id},"
+                f" the till knows {' and '.join(known) or None}"
+            )
 
 
-def _unlike_in_books(entries: list[Transaction], what: str, once: bool) -> Iterable[str]:
+def _unlike_in_books(entries: list[Transaction], what: str, times: int) -> Iterable[str]:
     amounts = [f"{entry.amount} {entry.currency}" for entry in entries]
-    wanted = [f"{Decimal(AMOUNT)} {CURRENCY}"] if once else []
+    wanted = [f"{Decimal(AMOUNT)} {CURRENCY}"] * times
     if amounts != wanted:
         yield (
             f"the terminal's books say that {' and '.join(amounts) or 'nothing'} was {what},"

@@ -91,5 +91,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         # For a till in light integration; what makes it light is the till's Login.
         Scenario("light"),
         Scenario("light-signature-declined", pin_digits=0, signature=True, **_CHIP),
+        # Of the terminal's power; whoever plays it cuts laned's at the same time.
+        Scenario("power-cut", mishap=Mishap.REBOOT, mishap_at=Moment.BOOKED),
     )
 }

@@ -53,9 +53,15 @@ def outcome(
     *books: Transaction,
     violations: tuple[str, ...] = (),
     maintenances: int = 0,
+    **after: Any,
 ) -> Outcome:
     return Outcome(
-        payment=told, kept=told, books=books, violations=violations, maintenances=maintenances
+        payment=told,
+        kept=told,
+        books=books,
+        violations=violations,
+        maintenances=maintenances,
+        **after,
     )
 
 
@@ -111,6 +117,41 @@ def test_a_busy_terminal_takes_more_than_one_attempt() -> None:
     assert faults(PLAYS["busy"], again) == []
     assert faults(HAPPY, again) == ["the payment took 2 attempts"]
     assert faults(PLAYS["busy"], outcome(payment(), entry())) == ["the payment took 1 attempts"]
+
+
+CUT = PLAYS["power-cut"]
+SECOND = {"id": "demo-2", "poi_transaction": {"id": "78", "timestamp": "-"}}
+
+
+def after_a_power_cut(told: dict[str, Any], *books: Transaction, **after: Any) -> list[str]:
+    following = {"next": payment(**SECOND)} | after
+    return faults(replace(CUT, ends=told["state"]), outcome(told, *books, **following))
+
+
+def test_after_a_power_cut_the_next_payment_must_be_taken_in_time() -> None:
+    both = (entry(), entry(number="78"))
+    assert after_a_power_cut(payment(), *both, shut_for=15.0) == []
+    assert after_a_power_cut(payment(), *both, shut_for=16.0) == [
+        "the next payment was taken after 16 s"
+    ]
+    refused = after_a_power_cut(payment(), *both, next=payment(state="failed", **SECOND))
+    assert refused == ["the next payment was not taken"]
+    missing = after_a_power_cut(payment(), *both, next=None)
+    assert missing == [
+        "the terminal charged 78, the till knows 77",
+        "the next payment was not taken",
+    ]
+    assert "38.00 SEK was charged, it should be 38.00 SEK and 38.00 SEK" in "; ".join(
+        after_a_power_cut(payment(), entry())
+    )
+
+
+def test_what_a_power_cut_leaves_unknown_must_be_set_aside() -> None:
+    books = (entry(State.ABORTED), entry(number="78"))
+    unknown = payment(state="unknown", poi_transaction=None)
+    aside = unknown | {"set_aside_at": "2026-01-01T12:00:00Z"}
+    assert after_a_power_cut(aside, *books) == []
+    assert after_a_power_cut(unknown, *books) == ["the payment is unknown and not set aside"]
 
 
 def test_the_terminal_must_have_been_maintained_or_not() -> None:

@@ -88,9 +88,18 @@ PHRASES = {
         "writes into its books: 38.00 SEK taken back",
         "hears: payment demo-1 declined",
     ],
+    "power-cut": [
+        "terminal  restarts",
+        "laned     loses its power, as the terminal does",
+        "laned     has started",
+        "refuses TransactionStatus: NotAllowed",
+        "hears: payment demo-1 approved: Mastercard Debit",
+        "asks laned for 38.00 SEK: PUT /v1/payments/demo-2",
+        "As it should be: twice 38.00 SEK were charged, each exactly once",
+    ],
 }
 AT_A_TIME = 4  # processes
-UNKNOWN = {"reboot", "reboot-forgets"}
+UNKNOWN = {"reboot", "reboot-forgets", "power-cut"}
 """Here laned may warn that the outcome is not known, if it asks before the terminal is back."""
 
 

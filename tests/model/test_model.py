@@ -4,15 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from model.rules import FOUND, LETTER, LOOSER, MENDED, STEADY, Rules, swapped
+from model.rules import FOUND, LETTER, LOOSER, MENDED, STEADY, Rules
 from model.search import SHUT, broken, explore
 from model.state import State
 
 
-@pytest.mark.parametrize("rules", [LETTER, swapped(LETTER)], ids=["one", "swapped"])
-def test_by_the_letter_no_money_is_lost(rules: Rules) -> None:
-    """Only the lane may stay shut: what that takes, the tests below say."""
-    report = explore(rules)
+def test_by_the_letter_no_money_is_lost() -> None:
+    """Only the lane may stay shut: what that takes, the tests below say.
+
+    `run.py` also swaps terminals, which takes longer.
+    """
+    report = explore(LETTER)
     assert report.states > 30_000
     assert set(report.findings) == {SHUT}, report.findings
 

@@ -125,6 +125,7 @@ USUAL = {
     "lost-response": "approved",
     "reboot": "approved",
     "reboot-forgets": "unknown",
+    "power-cut": "approved",
     "reversal": "approved",
 }
 
