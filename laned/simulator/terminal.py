@@ -78,6 +78,8 @@ class Terminal(Device):
         )
         self.next_scenarios: deque[Scenario] = deque()
         """Scenarios of the next payments; when it is empty, `scenario` is taken."""
+        self.taking_up = ""
+        """The ServiceID of the payment that is or was taken up last, for who chooses scenarios."""
         self.admin_requests = 0
         """How often it was asked to look for updates."""
         self._busy_until = -float("inf")
@@ -303,6 +305,7 @@ class Terminal(Device):
             hindered = compose.failure("UnavailableService", f"{kind} is not simulated")
         if hindered is not None:
             return self._refuse(message, hindered)
+        self.taking_up = message.service_id
         scenario = self.next_scenarios.popleft() if self.next_scenarios else self.scenario
         if scenario.busy and not self._kept_waiting:
             self._kept_waiting = True

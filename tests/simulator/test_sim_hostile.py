@@ -57,6 +57,7 @@ async def test_a_request_is_taken_up_late_though_its_sender_is_gone(
         assert states(b) == []
         await trio.sleep(2)
         assert result(await b.status("70")) == BUSY
+        assert b.terminal.taking_up == "70"
         await trio.sleep(20)
         assert result(await b.status("70")) == OK
         assert b.terminal.ledger.balance() == 38
