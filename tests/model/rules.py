@@ -5,7 +5,11 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Rules:
-    """Money rules 2 to 5 and 14 by the letter; each field is a departure from them."""
+    """Money rules 2 to 5 and 14 by the letter; each field is a departure from them.
+
+    Left out of the model: reversals, vends, signatures, amounts, what a person resolves, and the
+    pause after two set aside in a row.
+    """
 
     # Looser
     not_found_decides: bool = False
@@ -17,9 +21,9 @@ class Rules:
     next_attempt_after_not_found: bool = False
     start_ends_unfinished: bool = False
     # Mended
-    busy_counts_in_all: bool = False
-    callbacks_count: bool = False
-    no_session_ends_work: bool = False
+    busy_counts_in_all: bool = False  # heeded for 10 minutes of an attempt in all, not in a row
+    callbacks_count: bool = False  # they use up the same 10 minutes
+    no_session_ends_work: bool = False  # also while the own connection seems to be open
     # Bounds of the search
     attempts: tuple[int, int] = (2, 2)
     swaps: bool = False
