@@ -61,6 +61,7 @@ async def play_scenario(name: str, speed: float) -> int:
                 after = await _next_customer(stage, speed)
             story.pictures = False  # of the stop, words are enough
             kept = await stage.till.payment(PAYMENT)
+            set_aside = await stage.set_aside()
             terminal = stage.terminal
         # The lane has stopped: nothing comes after this.
         outcome = Outcome(
@@ -69,6 +70,7 @@ async def play_scenario(name: str, speed: float) -> int:
             books=tuple(terminal.ledger),
             violations=tuple(terminal.violations),
             maintenances=terminal.maintenances,
+            set_aside=set_aside,
             next=after.payment,
             shut_for=after.shut_for,
         )
@@ -99,12 +101,6 @@ async def _act(play: Play, stage: Stage, speed: float) -> dict[str, Any]:
             stage.say("button", f"{play.press} is pressed")
             await stage.till.press(play.press, PRESS)
 
-        async def resolve() -> None:
-            await trio.sleep(thinking)
-            told = f"{play.ends}, because {play.verdict}"
-            stage.say("person", f"says so: POST /v1/payments/{PAYMENT}/resolve: {told}")
-            await stage.till.resolve(PAYMENT, play.ends, play.verdict)
-
         async def listen() -> None:
             acted = False
             async for event in _events(stage):
@@ -112,7 +108,7 @@ async def _act(play: Play, stage: Stage, speed: float) -> dict[str, Any]:
                     stage.hears(event)
                 if not acted and _is_cue(play, event):
                     acted = True
-                    nursery.start_soon(resolve if play.verdict else press)
+                    nursery.start_soon(press)
                 if event.name == "payment" and _settled(event.data):
                     settled.set()
 
@@ -131,7 +127,7 @@ async def _act(play: Play, stage: Stage, speed: float) -> dict[str, Any]:
 
 
 def _settled(payment: dict[str, Any]) -> bool:
-    return payment["state"] not in UNSETTLED or payment.get("set_aside_at") is not None
+    return payment["state"] not in UNSETTLED or payment["set_aside_at"] is not None
 
 
 async def _pay(stage: Stage, payment_id: str) -> dict[str, Any]:
@@ -184,8 +180,5 @@ def _is_cue(play: Play, event: Event) -> bool:
             return event.name == "prompt" and "by" not in event.data
         case "card":
             return event.name == "display" and event.data["lines"] == [PRESENT_CARD]
-        case "unknown":  # silence alone has no error: the terminal may yet come back and know
-            unknown = event.name == "payment" and event.data["state"] == "unknown"
-            return unknown and event.data["error"] is not None
         case _:
             return False

@@ -34,6 +34,7 @@ from laned.demo.plays import CURRENCY, PLAYS
 from laned.demo.till import Event, Till
 from laned.demo.words import Who
 from laned.http.listen import Listener, listen_tcp
+from laned.lane.state import Phase
 from laned.simulator import SCENARIOS, Settings, Terminal, callback_client
 from laned.simulator.port import serve_terminal
 from laned.views.screen import Screen, farewell, screen
@@ -100,6 +101,11 @@ class Stage:
     async def maintained(self) -> None:
         """Wait until the terminal has been maintained."""
         await self.terminal.until(lambda: self.terminal.maintenances > 0)
+
+    async def set_aside(self) -> tuple[str, ...]:
+        """Wait until the lane is ready for the next customer; what it lists as set aside then."""
+        await self.lane.runner.until(lambda state: True if state.phase is Phase.READY else None)
+        return tuple((await self.till.lane())["set_aside"])
 
     def hears(self, event: Event) -> None:
         """Take what the till hears, unless it is nothing new about a payment."""

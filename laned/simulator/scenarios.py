@@ -92,6 +92,6 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("light"),
         Scenario("light-signature-declined", pin_digits=0, signature=True, **_CHIP),
         # Of the terminal's power; whoever plays it cuts laned's at the same time.
-        Scenario("power-cut", mishap=Mishap.REBOOT, mishap_at=Moment.BOOKED),
+        Scenario("power-cut", mishap=Mishap.REBOOT, mishap_at=Moment.CARD),
     )
 }

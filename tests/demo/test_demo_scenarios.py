@@ -61,9 +61,10 @@ PHRASES = {
     "reboot-forgets": [
         "terminal  restarts",
         "refuses TransactionStatus: NotFound",
-        "person    says so: POST /v1/payments/demo-1/resolve: approved, because",
-        "demo-1, 38.00 SEK: approved: by a person's word",
-        "unknown until a person said so",
+        "hears: payment demo-1 unknown, set aside: NotFound",
+        "hears: session ready",
+        "demo-1, 38.00 SEK: unknown, set aside: NotFound",
+        "the till was told that nobody",
     ],
     "maintenance": [
         "terminal  asks for maintenance",
@@ -93,9 +94,11 @@ PHRASES = {
         "laned     loses its power, as the terminal does",
         "laned     has started",
         "refuses TransactionStatus: NotAllowed",
-        "hears: payment demo-1 approved: Mastercard Debit",
+        "refuses TransactionStatus: NotFound",
+        "demo-1, 38.00 SEK: unknown, set aside: NotFound",
         "asks laned for 38.00 SEK: PUT /v1/payments/demo-2",
-        "As it should be: twice 38.00 SEK were charged, each exactly once",
+        "hears: payment demo-2 approved: Mastercard Debit",
+        "As it should be: 38.00 SEK were charged exactly once, the next customer's",
     ],
 }
 AT_A_TIME = 4  # processes
