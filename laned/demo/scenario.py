@@ -169,6 +169,7 @@ async def _next_customer(stage: Stage, speed: float) -> Afterwards:
     await trio.sleep(min(THINKING / speed, LONGEST_THOUGHT))
     stage.say("till", f"asks laned for {AMOUNT} {CURRENCY}: PUT /v1/payments/{NEXT}")
     payment = await _pay(stage, NEXT)
+    stage.hears(Event("payment", payment))
     request = next(r.at for r in reversed(terminal.requests) if r.category == "Payment")
     await stage.idle()
     return Afterwards(payment, request - login)

@@ -64,7 +64,7 @@ PHRASES = {
         "hears: payment demo-1 unknown, set aside: NotFound",
         "hears: session ready",
         "demo-1, 38.00 SEK: unknown, set aside: NotFound",
-        "the till was told that nobody",
+        "exactly once, and the till was told",
     ],
     "maintenance": [
         "terminal  asks for maintenance",
