@@ -89,6 +89,7 @@ class Stage:
         self._paid = ""
         self.lives = 0
         """How often laned has started."""
+        self.power_was_cut = False
 
     def say(self, who: Who, text: str) -> None:
         """Let it be known that `who` does what `text` says."""
@@ -147,6 +148,7 @@ class Stage:
     def cut_power(self) -> None:
         """End the lane's life as a power cut does: nothing is ended in good order."""
         self.say("laned", "loses its power, as the terminal does")
+        self.power_was_cut = True
         self._life.cancel()
         del self.lane
 

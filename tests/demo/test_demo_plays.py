@@ -179,7 +179,7 @@ def test_the_terminal_must_have_nothing_to_complain_of() -> None:
 def test_what_the_terminal_forgot_is_charged_and_set_aside_and_nobody_says_more() -> None:
     when = "2026-01-01T12:00:00Z"
     told = payment(state="unknown", set_aside_at=when, poi_transaction=None)
-    listed = {"set_aside": ("demo-1",)}
+    listed: dict[str, Any] = {"set_aside": ("demo-1",)}
     assert faults(FORGETS, outcome(told, entry(), **listed)) == []
     assert "nothing was charged" in "; ".join(faults(FORGETS, outcome(told, **listed)))
     guessed = outcome(payment(poi_transaction=None), entry())
