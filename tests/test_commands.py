@@ -8,8 +8,11 @@ import pytest
 
 from laned.cli import commands
 from laned.cli import main as cli
+from laned.cli.lines import payment_line
 from laned.till import client
 from laned.till.client import Reply, Till, Unreachable
+
+WHEN = "2026-01-01T12:00:00.123456Z"
 
 
 def payment(state: str, reversal: str = "", **changes: Any) -> dict[str, Any]:
@@ -21,7 +24,13 @@ def payment(state: str, reversal: str = "", **changes: Any) -> dict[str, Any]:
         "currency": "SEK",
         "card": None,
     }
-    values |= {"state": state, "reversal": taken, "error": None, "resolved": None}
+    values |= {
+        "state": state,
+        "reversal": taken,
+        "error": None,
+        "resolved": None,
+        "set_aside_at": None,
+    }
     return values | changes
 
 
@@ -57,6 +66,37 @@ def test_reverse_tells_how_the_reversal_stands(reversal: str, is_open: bool) -> 
     assert (standing.open, standing.state) == (is_open, reversal or "processing")
 
 
+@pytest.mark.parametrize(
+    ("told", "what"),
+    [
+        (payment("unknown", set_aside_at=WHEN), "payment p"),
+        (payment("unknown", "unknown", set_aside_at=WHEN), "reversal of p"),
+        (payment("approved", "unknown", set_aside_at=WHEN), "reversal of p"),
+    ],
+)
+def test_what_is_set_aside_is_not_waited_for_and_is_not_known(
+    told: dict[str, Any], what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    standing = commands.payment_standing(told)
+    assert (standing.open, standing.state) == (False, "unknown")
+    assert commands._outcome(told, Namespace(json=False), standing) == 3
+    assert capsys.readouterr() == (
+        "unknown\n",
+        f"laned: the outcome of the {what} is not known, it is set aside;"
+        " close it with: laned resolve p approved|failed --note TEXT\n",
+    )
+
+
+def test_once_it_is_decided_having_been_set_aside_does_not_matter(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for state, status in (("approved", 0), ("failed", 1)):
+        standing = commands.payment_standing(payment(state, set_aside_at=WHEN))
+        assert not standing.open
+        assert commands._outcome(payment(state), Namespace(json=False), standing) == status
+    capsys.readouterr()
+
+
 def test_a_refusal_names_the_payment_in_the_way(capsys: pytest.CaptureFixture[str]) -> None:
     body = {"code": "outcome_unknown", "detail": "not known yet", "active": "p-7"}
     assert commands._refused(Namespace(json=False), Reply(409, body)) == 1
@@ -77,10 +117,15 @@ def test_a_refusal_names_the_payment_in_the_way(capsys: pytest.CaptureFixture[st
             ),
             "p payment 5.00 SEK failed (by uid 0: no receipt)",
         ),
+        (
+            payment("unknown", set_aside_at=WHEN),
+            "p payment 5.00 SEK unknown set aside at 2026-01-01T12:00:00Z",
+        ),
+        (payment("approved", set_aside_at=WHEN), "p payment 5.00 SEK approved"),
     ],
 )
 def test_a_payment_in_one_line(told: dict[str, Any], line: str) -> None:
-    assert commands.payment_line(told) == line
+    assert payment_line(told) == line
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from laned.cli.endings import Ended, command
+from laned.cli.lines import closing, event_line, payment_line
 from laned.cli.output import Output
 from laned.exits import DONE, FAILED, UNKNOWN, USAGE
 from laned.till.client import ConnectionLost, Reply, Till
@@ -23,9 +24,10 @@ MAX_PAGE: Final = 1000  # payments in one answer of the API
 CSV_FIELDS: Final = (
     *("created_at", "updated_at", "id", "type", "amount", "currency", "state", "error"),
     *("authorized_amount", "tip_amount", "approval_code", "poi_transaction", "signature"),
-    *("reversal", "resolved_at", "resolved_by", "resolved_note"),
+    *("reversal", "resolved_at", "resolved_by", "resolved_note", "set_aside_at"),
 )
-UNKNOWN_PATIENCE: Final = 60.0  # seconds for which an unknown outcome is waited for
+UNKNOWN_PATIENCE: Final = 120.0  # seconds for which an unknown outcome is waited for
+LISTED: Final = 5  # payments that are set aside which `status` tells about
 
 Options = argparse.Namespace
 
@@ -63,12 +65,16 @@ def status(till: Till, options: Options) -> int:
         return _refused(options, reply)
     lane = reply.body
     session, terminal = lane["session"], lane["session"]["terminal"]
+    why = f": {session['reason']}" if session["reason"] else ""
+    if session["reason"] == "doubts":
+        why += " (too many in a row are set aside; it goes on by itself, or with: laned login)"
     lines = [
         f"lane      {lane['name']} ({lane['mode']}), laned {lane['version']}",
-        f"session   {session['state']}" + (f": {session['reason']}" if session["reason"] else ""),
+        f"session   {session['state']}{why}",
         f"terminal  {terminal['address']} {terminal['serial_number']} {terminal['software']}",
         f"display   {' / '.join(lane['display']['lines'])}",
         f"payment   {_running(till, lane['payment'])}",
+        *_undecided(till, lane["set_aside"]),
         f"journal   {lane['journal']}",
         "hardware  " + ", ".join(f"{part} {how}" for part, how in lane["hardware"].items()),
     ]
@@ -86,6 +92,18 @@ def _running(till: Till, payment_id: str | None) -> str:
     return payment_line(reply.body) if reply.status < 300 else payment_id
 
 
+def _undecided(till: Till, set_aside: list[str]) -> list[str]:
+    """The payments that are set aside, the newest first, and how a person closes one."""
+    lines = [f"set aside {_running(till, payment_id)}" for payment_id in set_aside[:LISTED]]
+    if len(set_aside) > LISTED:
+        lines.append(
+            f"          and {len(set_aside) - LISTED} more: laned payments --state unknown"
+        )
+    if set_aside:
+        lines.append(f"          each is decided by the terminal, or with: {closing('ID')}")
+    return lines
+
+
 @command
 def events(till: Till, options: Options) -> int:
     """`laned events`: one line per event, until interrupted."""
@@ -99,69 +117,39 @@ def events(till: Till, options: Options) -> int:
     return DONE
 
 
-def event_line(event: Any) -> str:
-    """One event for a person to read."""
-    name, data = event
-    match name:
-        case "lane":
-            text = f"{data['name']}: session {data['session']['state']}"
-        case "display":
-            text = " / ".join(data["lines"])
-        case "payment":
-            text = payment_line(data)
-        case "session":
-            text = f"{data['state']} {data['reason']}"
-        case "prompt":
-            answered = f"{data['answer']} by {data['by']}" if "by" in data else "open"
-            text = f"{data['id']} {data['kind']} {data['text']!r} {answered}"
-        case "print":
-            text = f"{data['document']} receipt, {len(data['lines'])} lines"
-        case _:
-            text = " ".join(str(value) for value in data.values())
-    return f"{name:9} {text}".rstrip()
-
-
-def payment_line(payment: dict[str, Any]) -> str:
-    """One payment for a person to read."""
-    parts = [payment["id"], payment["type"], payment["amount"], payment["currency"]]
-    parts.append(payment["state"])
-    reversal, resolved = payment["reversal"], payment["resolved"]
-    if reversal and payment["state"] != "reversed":
-        parts.append(f"(reversal {reversal['state']})")
-    if resolved:
-        parts.append(f"(by uid {resolved['by']}: {resolved['note']})")
-    elif payment["error"]:
-        parts.append(f"({payment['error']['condition']} {payment['error']['message']})")
-    elif payment["card"]:
-        parts.append(f"{payment['card']['brand']} {payment['card']['masked_pan']}")
-    return " ".join(parts).replace(" )", ")")
-
-
 class Standing(NamedTuple):
     """How something stands that was asked for, and why."""
 
     what: str
     state: str
     error: dict[str, str] | None
+    set_aside: bool = False
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it is not final."""
+        return self.state in ("pending", "processing", "unknown")
 
     @property
     def open(self) -> bool:
-        """Whether it may still change by itself."""
-        return self.state in ("pending", "processing", "unknown")
+        """Whether its outcome is worth waiting for: not when the lane has gone on without it."""
+        return self.unfinished and not self.set_aside
 
 
 def payment_standing(payment: dict[str, Any]) -> Standing:
     """The payment itself; while it is being reversed, the reversal."""
     reversal = reversal_standing(payment)
-    if payment["reversal"] is not None and reversal.open:
+    if payment["reversal"] is not None and reversal.unfinished:
         return reversal
-    return Standing(f"payment {payment['id']}", payment["state"], payment["error"])
+    what, aside = f"payment {payment['id']}", payment["set_aside_at"] is not None
+    return Standing(what, payment["state"], payment["error"], aside)
 
 
 def reversal_standing(payment: dict[str, Any]) -> Standing:
     """The payment's reversal."""
     reversal = payment["reversal"] or {"state": "processing", "error": None}
-    return Standing(f"reversal of {payment['id']}", reversal["state"], reversal["error"])
+    what, aside = f"reversal of {payment['id']}", payment["set_aside_at"] is not None
+    return Standing(what, reversal["state"], reversal["error"], aside)
 
 
 class Asked(NamedTuple):
@@ -238,7 +226,10 @@ def _outcome(payment: dict[str, Any], options: Options, standing: Standing) -> i
     if standing.state in ("approved", "done"):
         return DONE
     if standing.state == "unknown":
-        print(f"laned: the outcome of the {standing.what} is not known yet", file=sys.stderr)
+        how = "not known yet"
+        if standing.set_aside:
+            how = f"not known, it is set aside; close it with: {closing(payment['id'])}"
+        print(f"laned: the outcome of the {standing.what} is {how}", file=sys.stderr)
         return UNKNOWN
     why = " ".join(part for part in (standing.error or {}).values() if part)
     print(f"laned: {standing.what} {standing.state}: {why}".rstrip(": "), file=sys.stderr)

@@ -17,8 +17,7 @@ class Play(Struct, frozen=True, kw_only=True):
     """One scenario: told in `about`, ended as `ends` says, with `proves` as its moral.
 
     `press` names the button that is pressed once the `cue` has come: the question after the
-    signature, or the terminal asking for the card. At the cue `unknown`, the terminal saying that
-    it does not know, a person resolves the payment as `ends` says and notes `verdict`.
+    signature, or the terminal asking for the card.
     """
 
     name: str
@@ -26,8 +25,7 @@ class Play(Struct, frozen=True, kw_only=True):
     ends: str
     proves: str
     press: Literal["", "confirm", "abort"] = ""
-    verdict: str = ""
-    cue: Literal["", "signature", "card", "unknown"] = ""
+    cue: Literal["", "signature", "card"] = ""
     signature: Literal["approved", "declined"] | None = None
     mode: Literal["default", "light"] = "default"
     """The lane's integration form."""
@@ -37,6 +35,10 @@ class Play(Struct, frozen=True, kw_only=True):
     """The payment takes more than one attempt."""
     taken_back: bool = False
     """What was charged is reversed."""
+    forgotten: bool = False
+    """What was charged is in the bank's books only: the terminal knows nothing of it any more."""
+    power_cut: bool = False
+    """laned loses its power when the terminal does, and afterwards the next customer pays."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -51,8 +53,15 @@ class Outcome(Struct, frozen=True, kw_only=True):
     books: tuple[Transaction, ...]
     violations: tuple[str, ...]
     maintenances: int
+    set_aside: tuple[str, ...] = ()
+    """What the lane lists as such, once it is ready for the next customer."""
+    next: dict[str, Any] | None = None
+    """The next customer's payment, where one comes."""
+    shut_for: float = 0.0
+    """Seconds from the terminal's first session after a power cut to the next PaymentRequest."""
 
 
+SHUT_AT_MOST: Final = 15.0  # seconds
 _AGREED: Final = "till, journal and terminal agree"
 
 PLAYS: Final[Mapping[str, Play]] = MappingProxyType(
@@ -137,13 +146,12 @@ PLAYS: Final[Mapping[str, Play]] = MappingProxyType(
             Play(
                 name="reboot-forgets",
                 about="The bank says yes, and the terminal restarts and knows nothing of it then."
-                " laned guesses nothing: the payment is unknown, and no other is begun, until a"
-                " person who has looked it up says what became of it.",
-                ends="approved",
-                cue="unknown",
-                verdict="the acquirer's portal lists the payment as charged",
-                proves=f"{AMOUNT} {CURRENCY} were charged exactly once, and the payment stayed"
-                " unknown until a person said so: till and journal agree with the bank.",
+                " laned guesses nothing: the payment is set aside as unknown, and the lane takes"
+                " the next customer's. Whoever looks it up later says what became of it.",
+                ends="unknown",
+                forgotten=True,
+                proves=f"{AMOUNT} {CURRENCY} were charged exactly once, and the till was told that"
+                " nobody knows: the lane is ready, and nobody had to do anything.",
             ),
             Play(
                 name="maintenance",
@@ -177,6 +185,18 @@ PLAYS: Final[Mapping[str, Play]] = MappingProxyType(
                 proves=f"{AMOUNT} {CURRENCY} were taken back, because the button said no:"
                 f" {_AGREED}.",
             ),
+            Play(
+                name="power-cut",
+                about="The terminal waits for a card, and the power fails, the terminal's and"
+                " laned's. Both start again and nobody does anything: laned logs in, because the"
+                " terminal says that there is no session, and asks what became of the payment. The"
+                " terminal does not know. That proves nothing: the payment is set aside as unknown,"
+                " and the next customer pays.",
+                ends="unknown",
+                power_cut=True,
+                proves=f"{AMOUNT} {CURRENCY} were charged exactly once, the next customer's; nobody"
+                f" had to do anything, and nothing was guessed: {_AGREED}.",
+            ),
         )
     }
 )
@@ -192,11 +212,13 @@ def faults(play: Play, outcome: Outcome) -> list[str]:
         found.append(f"the payment took {len(payment['attempts'])} attempts")
     if outcome.maintenances != play.maintained:
         found.append(f"the terminal was maintained {outcome.maintenances} times")
-    if ((payment["resolved"] or {}).get("note") or "") != play.verdict:
+    if payment["resolved"] is not None:
         found.append(f"the payment's resolved is {payment['resolved']}")
     if outcome.kept != payment:
         found.append("the journal holds the payment otherwise than the till was told")
+    found += _of_doubt(play, outcome)
     found += _of_books(play, outcome)
+    found += _of_next(play, outcome)
     found += [f"the terminal says that laned broke a rule: {rule}" for rule in outcome.violations]
     return found
 
@@ -206,20 +228,46 @@ def _unlike(payment: dict[str, Any], field: str, wanted: object) -> Iterable[str
         yield f"the payment's {field} is {payment[field]}, it should be {wanted}"
 
 
+def _of_doubt(play: Play, outcome: Outcome) -> Iterable[str]:
+    """Whether what stayed undecided, and nothing else, is set aside."""
+    undecided = play.ends == "unknown"
+    if (outcome.payment["set_aside_at"] is not None) is not undecided:
+        yield f"the payment is {outcome.payment['state']} and {'not ' * undecided}set aside"
+    wanted = (outcome.payment["id"],) if undecided else ()
+    if outcome.set_aside != wanted:
+        listed = " and ".join(outcome.set_aside) or "nothing"
+        yield f"the lane lists {listed} as set aside"
+
+
+def _of_next(play: Play, outcome: Outcome) -> Iterable[str]:
+    """Whether the lane took the next payment by itself, and in time."""
+    if not play.power_cut:
+        return
+    if outcome.next is None or outcome.next["state"] != "approved":
+        yield "the next payment was not taken"
+    if outcome.shut_for > SHUT_AT_MOST:
+        yield f"the next payment was taken after {outcome.shut_for:.0f} s"
+
+
 def _of_books(play: Play, outcome: Outcome) -> Iterable[str]:
     charged = [entry for entry in outcome.books if entry.state is State.CHARGED]
     reversed_ = [entry for entry in outcome.books if entry.state is State.REVERSED]
-    yield from _unlike_in_books(charged, "charged", play.ends == "approved")
-    yield from _unlike_in_books(reversed_, "taken back", play.taken_back)
-    identity = (outcome.payment["poi_transaction"] or {}).get("id")
-    for entry in charged if not play.verdict else ():  # what nobody has told has no identity
-        if entry.poi_transaction_id != identity:
-            yield f"the terminal charged {entry.poi_transaction_id}, the till knows {identity}"
+    once = play.ends == "approved" or play.forgotten
+    yield from _unlike_in_books(charged, "charged", once + play.power_cut)
+    yield from _unlike_in_books(reversed_, "taken back", int(play.taken_back))
+    told = (outcome.payment, outcome.next or {})
+    known = [payment["poi_transaction"]["id"] for payment in told if payment.get("poi_transaction")]
+    for entry in charged if not play.forgotten else ():  # what nobody has told has no identity
+        if entry.poi_transaction_id not in known:
+            yield (
+                f"the terminal charged {entry.poi_transaction_id},"
+                f" the till knows {' and '.join(known) or None}"
+            )
 
 
-def _unlike_in_books(entries: list[Transaction], what: str, once: bool) -> Iterable[str]:
+def _unlike_in_books(entries: list[Transaction], what: str, times: int) -> Iterable[str]:
     amounts = [f"{entry.amount} {entry.currency}" for entry in entries]
-    wanted = [f"{Decimal(AMOUNT)} {CURRENCY}"] if once else []
+    wanted = [f"{Decimal(AMOUNT)} {CURRENCY}"] * times
     if amounts != wanted:
         yield (
             f"the terminal's books say that {' and '.join(amounts) or 'nothing'} was {what},"

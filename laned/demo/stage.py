@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 from msgspec import Struct
+from msgspec.structs import replace
 
 from laned.config.display import DisplayConfig
 from laned.config.schema import (
@@ -34,6 +35,7 @@ from laned.demo.till import Till
 from laned.demo.words import Who
 from laned.http.listen import Listener, listen_tcp
 from laned.http.sse import Event
+from laned.lane.state import Phase
 from laned.simulator import SCENARIOS, Settings, Terminal, callback_client
 from laned.simulator.port import serve_terminal
 from laned.views.screen import Screen, farewell, screen
@@ -46,6 +48,7 @@ IDLE: Final = ("Welcome",)  # what the simulated terminal shows when it has noth
 BUSY_AFTER_LOGIN: Final = 1.0  # seconds; less than of a real one, as a demonstration is short
 BOOT_TIME: Final = 8.0  # seconds; the same
 MAINTENANCE_TIME: Final = 6.0  # seconds; the same
+RESTART_TIME: Final = 3.0  # seconds from a power cut to laned's next life
 IDLE_BEFORE: Final = 4.0  # seconds at speed 1; of the ten minutes that laned waits
 RETRY_INTERVAL: Final = 2.0  # seconds at speed 1 between two questions about a payment
 FASTEST_RETRY: Final = 0.1  # seconds
@@ -85,6 +88,9 @@ class Stage:
         self._screens: deque[Screen] = deque(maxlen=RECENT)
         self._booked: str | None = None
         self._paid = ""
+        self.lives = 0
+        """How often laned has started."""
+        self.power_was_cut = False
 
     def say(self, who: Who, text: str) -> None:
         """Let it be known that `who` does what `text` says."""
@@ -97,6 +103,11 @@ class Stage:
     async def maintained(self) -> None:
         """Wait until the terminal has been maintained."""
         await self.terminal.until(lambda: self.terminal.maintenances > 0)
+
+    async def set_aside(self) -> tuple[str, ...]:
+        """Wait until the lane is ready for the next customer; what it lists as set aside then."""
+        await self.lane.watch.until(lambda state: True if state.phase is Phase.READY else None)
+        return tuple((await self.till.lane())["set_aside"])
 
     def hears(self, event: Event) -> None:
         """Take what the till hears, unless it is nothing new about a payment."""
@@ -130,10 +141,26 @@ class Stage:
         shown = next((one for one in recent if draw(one, frame.size) == frame), newest)
         self._tell.send_nowait(Shown(self._now(), frame, shown))
 
+    def next_life(self) -> trio.CancelScope:
+        """What the lane's next life is to run in."""
+        self._life = trio.CancelScope()
+        return self._life
+
+    def cut_power(self) -> None:
+        """End the lane's life as a power cut does: nothing is ended in good order."""
+        self.say("laned", "loses its power, as the terminal does")
+        self.power_was_cut = True
+        self._life.cancel()
+        del self.lane
+
     def begin(self, lane: Lane) -> None:
         """The lane runs."""
+        self.lives += 1
+        if self.lives > 1:
+            self.say("laned", "has started")
         self.lane = lane
-        for frame in self._early:
+        early, self._early = self._early, []
+        for frame in early:
             self.shows(frame)
 
     async def follow(self) -> None:
@@ -164,6 +191,12 @@ async def open_stage(scenario: str, speed: float) -> AsyncIterator[Stage]:
             stage = Stage(Till(Path(config.till.socket)))
 
             def listening(callbacks: Sequence[Listener]) -> None:
+                nonlocal config
+                if callbacks:  # in a later life the terminal posts to the same port
+                    bind = f"{LOOPBACK}:{_port(callbacks)}"
+                    config = replace(config, listener=ListenerConfig(bind=bind))
+                if hasattr(stage, "terminal"):
+                    return
                 stage.terminal = Terminal(
                     scenario=SCENARIOS[scenario],
                     settings=Settings(
@@ -184,21 +217,32 @@ async def open_stage(scenario: str, speed: float) -> AsyncIterator[Stage]:
 
             ended = trio.Event()
 
-            async def live(*, task_status: trio.TaskStatus[Lane]) -> None:
-                with closing(open_journal(config)) as journal:
-                    await serve_lane(
-                        config,
-                        journal,
-                        stop=stop,
-                        on_listening=listening,
-                        on_ready=task_status.started,
-                        idle_before=IDLE_BEFORE / speed,
-                        on_frame=stage.shows,
-                    )
+            async def live(*, task_status: trio.TaskStatus[None]) -> None:
+                """One life after the other, until one ends in good order."""
+
+                def ready(lane: Lane) -> None:
+                    stage.begin(lane)
+                    nursery.start_soon(stage.follow)
+                    if stage.lives == 1:
+                        task_status.started()
+
+                while True:
+                    with stage.next_life() as life, closing(open_journal(config)) as journal:
+                        await serve_lane(
+                            config,
+                            journal,
+                            stop=stop,
+                            on_listening=listening,
+                            on_ready=ready,
+                            idle_before=IDLE_BEFORE / speed,
+                            on_frame=stage.shows,
+                        )
+                    if not life.cancelled_caught:
+                        break
+                    await trio.sleep(RESTART_TIME / speed)
                 ended.set()
 
-            stage.begin(await nursery.start(live))
-            nursery.start_soon(stage.follow)
+            await nursery.start(live)
             try:
                 yield stage
             finally:

@@ -19,7 +19,6 @@ _COLOURS: Final[Mapping[str, str]] = {
     "laned": BOLD,
     "display": BOLD,
     "button": GREEN,
-    "person": GREEN,
 }
 SETTING: Final = (
     "laned, its journal, its display and its buttons are real, the last two on virtual hardware."

@@ -42,10 +42,9 @@ class Till:
         """A payment as laned's journal has it: Refused."""
         return await self._ask("GET", f"/v1/payments/{payment_id}")
 
-    async def resolve(self, payment_id: str, state: str, note: str) -> None:
-        """Say what became of an unknown payment: Refused."""
-        body = {"state": state, "note": note}
-        await self._ask("POST", f"/v1/payments/{payment_id}/resolve", body)
+    async def lane(self) -> dict[str, Any]:
+        """How the lane is: Refused."""
+        return await self._ask("GET", "/v1/lane")
 
     async def press(self, button: str, seconds: float) -> None:
         """Hold a virtual button down: Refused."""

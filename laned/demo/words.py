@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 from laned.simulator import State, Transaction
 from laned.views.screen import Screen
 
-Who = Literal["till", "button", "laned", "terminal", "person"]
+Who = Literal["till", "button", "laned", "terminal"]
 
 _ASKED: Final[Mapping[str, str]] = {
     "Login": "logs in to the terminal",
@@ -91,14 +91,13 @@ def _payment(data: Any) -> str:
 
 def of_outcome(payment: Any) -> str:
     """What there is to say beside a payment's state, with a colon before it; or nothing."""
-    if payment["resolved"]:
-        return f": by a person's word, {payment['resolved']['note']}"
+    aside = ", set aside" if payment["set_aside_at"] and payment["state"] == "unknown" else ""
     if payment["error"]:
         error = payment["error"]
-        return f": {error['condition']}, {error['message']}".rstrip(", ")
+        return f"{aside}: {error['condition']}, {error['message']}".rstrip(", ")
     if payment["card"] and payment["state"] == "approved":
         return f": {of_card(payment['card'])}"
-    return ""
+    return aside
 
 
 def of_card(card: Any) -> str:

@@ -10,8 +10,8 @@ from laned.simulator.device import Link
 from laned.simulator.ledger import Ledger, State, Transaction
 from laned.simulator.listener import callback_client
 from laned.simulator.record import Received
-from laned.simulator.scenarios import SCENARIOS, Mishap, Scenario
-from laned.simulator.settings import Settings
+from laned.simulator.scenarios import SCENARIOS, Mishap, Moment, Scenario
+from laned.simulator.settings import Settings, StatusAnswer
 from laned.simulator.terminal import Terminal
 
 __all__ = [
@@ -21,10 +21,12 @@ __all__ = [
     "Ledger",
     "Link",
     "Mishap",
+    "Moment",
     "Received",
     "Scenario",
     "Settings",
     "State",
+    "StatusAnswer",
     "Terminal",
     "Transaction",
     "callback_client",

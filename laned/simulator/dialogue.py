@@ -5,6 +5,7 @@ one step, in which the books are written and the response is remembered.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum, auto
 from xml.etree.ElementTree import Element
 
@@ -15,7 +16,7 @@ from laned.simulator.ledger import Ledger, State, Transaction
 from laned.simulator.listener import Origin
 from laned.simulator.panel import Panel
 from laned.simulator.receipts import Slip
-from laned.simulator.scenarios import Ending, Mishap, Scenario
+from laned.simulator.scenarios import Ending, Mishap, Moment, Scenario
 from laned.simulator.wire import Message
 
 
@@ -42,6 +43,10 @@ class _AbortedError(Exception):
     pass
 
 
+class _PowerError(Exception):
+    """The terminal restarts."""
+
+
 class Dialogue:
     """A request that takes its time."""
 
@@ -65,7 +70,7 @@ class Dialogue:
         self._remember = remember
 
     async def run(self) -> None:
-        """Go through the dialogue; `response` is set when it is over."""
+        """Go through the dialogue; without a `response` at its end, the power goes."""
         raise NotImplementedError
 
     def abort(self) -> bool:
@@ -127,6 +132,10 @@ class Payment(Dialogue):
 
     async def run(self) -> None:
         """Card, bank, perhaps a signature, result."""
+        with suppress(_PowerError):
+            await self._go_through()
+
+    async def _go_through(self) -> None:
         try:
             await self._card()
         except _AbortedError:
@@ -135,8 +144,10 @@ class Payment(Dialogue):
         if self._scenario.ending is Ending.CANCELLED:
             await self._end(State.CANCELLED, "cancelled", "Cancel", "User cancellation")
             return
+        self._reach(Moment.BANK)
         self.phase = Phase.HOST
         await self._panel.show(self.origin, "authorizing")
+        self._reach(Moment.CHARGE)
         await trio.sleep(self._panel.taken(self._scenario.host_time))
         if self._scenario.ending is Ending.DECLINED:
             condition = self._scenario.condition
@@ -147,9 +158,19 @@ class Payment(Dialogue):
         else:
             await self._end(State.CHARGED, "approved")
 
+    def _reach(self, moment: Moment) -> None:
+        """Let the mishap happen that this moment has in store, if any; raises if the power goes."""
+        if self.mishap is None or self._scenario.mishap_at is not moment:
+            return
+        if self.mishap is not Mishap.CUT:
+            raise _PowerError
+        if moment is not Moment.BOOKED:  # there it breaks when the response is due
+            self.answered.set()
+
     async def _card(self) -> None:
         scenario = self._scenario
         await self._panel.show(self.origin, "present_card")
+        self._reach(Moment.CARD)
         await self._wait(scenario.card_time)
         if scenario.ending is Ending.CANCELLED:
             return
@@ -193,8 +214,7 @@ class Payment(Dialogue):
         else:
             used = self._slip(approved=False) if state is State.DECLINED else None
             self._decide(self._answer(compose.failure(condition, text), used))
-        if self.mishap in (Mishap.REBOOT, Mishap.AMNESIA):
-            return  # it goes dark before anybody sees how it ended
+        self._reach(Moment.BOOKED)  # it goes dark before anybody sees how it ended
         await self._panel.show(self.origin, shown)
         await trio.sleep(self._panel.taken(self._scenario.result_time))
         if self._card_in:

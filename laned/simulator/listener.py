@@ -153,7 +153,8 @@ class Listener:
     async def _post(
         self, origin: Origin, body: Element, seconds: float = POST_TIMEOUT
     ) -> _Answer | None:
-        if self._client is None or not origin.posts:
+        silent = self._settings.works_silently and origin.service_id != ""
+        if self._client is None or not origin.posts or silent:
             return None
         if self.unplugged:
             self._failed(body, "no network")

@@ -17,14 +17,27 @@ class Ending(StrEnum):
 
 
 class Mishap(StrEnum):
-    """What happens to the terminal once the outcome is in the books and before the till has it."""
+    """What happens to the terminal by itself in a payment, when `Moment` says."""
 
     CUT = "cut"
-    """The connection breaks as the response is to be sent."""
+    """The connection breaks; the payment goes on."""
     REBOOT = "reboot"
     """It restarts, and still knows its responses then."""
     AMNESIA = "amnesia"
     """It restarts, and knows nothing of what was."""
+
+
+class Moment(StrEnum):
+    """When in a payment a mishap happens."""
+
+    CARD = "card"
+    """At "Present card": nothing is charged if it restarts."""
+    BANK = "bank"
+    """Before the bank is asked, the card is read: nothing is charged if it restarts."""
+    CHARGE = "charge"
+    """While the bank is asked: what it approves is charged, but a restarted terminal never knew."""
+    BOOKED = "booked"
+    """The outcome is in the books, and remembered, and the till has not heard of it."""
 
 
 class Scenario(Struct, frozen=True):
@@ -43,6 +56,7 @@ class Scenario(Struct, frozen=True):
     receipts: bool = True
     tip: Decimal = Decimal(0)
     mishap: Mishap | None = None
+    mishap_at: Moment = Moment.BOOKED
     busy: float = 0.0
     """The PaymentRequest is answered Busy for so long, as after a login, and then taken."""
     maintenance: bool = False
@@ -77,5 +91,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         # For a till in light integration; what makes it light is the till's Login.
         Scenario("light"),
         Scenario("light-signature-declined", pin_digits=0, signature=True, **_CHIP),
+        # Of the terminal's power; whoever plays it cuts laned's at the same time.
+        Scenario("power-cut", mishap=Mishap.REBOOT, mishap_at=Moment.CARD),
     )
 }

@@ -1,9 +1,27 @@
 """What can be set on a simulated terminal, apart from the scenario of a payment."""
 
 from datetime import time
+from enum import StrEnum
 from typing import Literal
 
 from msgspec import Struct
+
+
+class StatusAnswer(StrEnum):
+    """How a terminal answers TransactionStatus, whatever it knows."""
+
+    HONEST = "honest"
+    MUTE = "mute"
+    """Not at all, although it accepts the connection; with or without a session."""
+    HTTP_ERROR = "HTTP error"
+    """500 and nothing else; with or without a session."""
+    UNREADABLE = "unreadable"
+    """The honest answer, broken off in its middle, as a whole HTTP answer."""
+    FOREIGN = "foreign"
+    """The last response that it knows, under a ServiceID that nobody has sent; NotFound before."""
+    NOT_FOUND = "NotFound"
+    BUSY = "Busy"
+    """Also of what it never heard of."""
 
 
 class Settings(Struct, frozen=True):
@@ -45,3 +63,12 @@ class Settings(Struct, frozen=True):
     remembers_refusals: bool = False
     """Whether a PaymentResponse that only said Busy or NotAllowed can be found again too."""
     refuse_reversals: bool = False
+    taken_up_late: float = 0.0
+    """Payment and reversal requests are taken up so late, even when their sender has hung up. Until
+    then the terminal knows nothing of them; one that it had not taken up is lost with the power."""
+    works_silently: bool = False
+    """It posts nothing about a payment that it works on; whether a signature is good it does not
+    ask, and takes as a no."""
+    denies_work: bool = False
+    """TransactionStatus says NotFound about what runs, or tells what was the last before."""
+    status: StatusAnswer = StatusAnswer.HONEST

@@ -25,11 +25,13 @@ from laned.simulator.memory import asked_for, names
 from laned.simulator.panel import Panel
 from laned.simulator.reversal import Reversal, not_reversible
 from laned.simulator.scenarios import SCENARIOS, Mishap, Scenario
-from laned.simulator.settings import Settings
+from laned.simulator.settings import Settings, StatusAnswer
 from laned.simulator.wire import Message
 
 IDLE_AFTER = 0.3
 """Seconds between a response and the idle text."""
+NOBODYS = "9999999999"
+"""A ServiceID that no till sends."""
 PAYMENT_TYPES = ("Normal", "Refund")
 
 
@@ -40,6 +42,10 @@ class Reply(Struct, frozen=True):
     body: bytes = b""
     cut: bool = False
     """The connection breaks before the message has come."""
+
+
+Handler = Callable[[Message], Awaitable[Reply]]
+"""Answers a request of one category."""
 
 
 class Terminal(Device):
@@ -72,6 +78,8 @@ class Terminal(Device):
         )
         self.next_scenarios: deque[Scenario] = deque()
         """Scenarios of the next payments; when it is empty, `scenario` is taken."""
+        self.taking_up = ""
+        """The ServiceID of the payment that is or was taken up last, for who chooses scenarios."""
         self.admin_requests = 0
         """How often it was asked to look for updates."""
         self._busy_until = -float("inf")
@@ -106,15 +114,34 @@ class Terminal(Device):
             return self._refuse(message, compose.failure("MessageFormat", faults[0]))
         if self.in_maintenance:
             return self._refuse(message, compose.failure("NotAllowed", "In maintenance"))
-        handlers: dict[str, Callable[[Message], Awaitable[Reply]]] = {
+        handlers: dict[str, Handler] = {
             "Login": self._login,
             "TransactionStatus": self._status,
             "Payment": self._payment,
             "Reversal": self._reversal,
         }
-        if message.category in handlers:
-            return await handlers[message.category](message)
-        return self._at_once(message)
+        if message.category not in handlers:
+            return self._at_once(message)
+        handler = handlers[message.category]
+        if message.category in ("Payment", "Reversal") and self.settings.taken_up_late:
+            return await self._take_up_late(handler, message)
+        return await handler(message)
+
+    async def _take_up_late(self, handler: Handler, message: Message) -> Reply:
+        """Handle a request later, in the terminal's own task: its sender may hang up meanwhile."""
+        boots, replies, handled = self._boots, list[Reply](), trio.Event()
+
+        async def take_up() -> None:
+            await trio.sleep(self._panel.scaled(self.settings.taken_up_late))
+            if boots != self._boots:
+                return
+            self.record.say(f"takes up {message.category} {message.service_id}")
+            replies.append(await handler(message))
+            handled.set()
+
+        self._start(take_up)
+        await handled.wait()
+        return replies[0]
 
     def _repeated(self, message: Message) -> list[str]:
         # The vendor says unique in a session; what identifies a payment is unique for ever here,
@@ -245,16 +272,31 @@ class Terminal(Device):
         await self._panel.notify(session, "Reject", details=details, rejected=raw)
 
     async def _status(self, message: Message) -> Reply:
+        if self.settings.status is StatusAnswer.MUTE:
+            await trio.sleep_forever()  # until the till hangs up
+        if self.settings.status is StatusAnswer.HTTP_ERROR:
+            return Reply(500)
+        reply = self._told(message, self.settings.status)
+        if self.settings.status is StatusAnswer.UNREADABLE:
+            return replace(reply, body=reply.body[: len(reply.body) // 2])
+        return reply
+
+    def _told(self, message: Message, way: StatusAnswer) -> Reply:
+        """What a TransactionStatus is answered that is answered with a message."""
         outside = self._outside(message)
         if outside is not None:
             return self._refuse(message, outside)
         asked = asked_for(message)
-        if self._running is not None and names(asked, self._running.request):
+        runs = self._running is not None and names(asked, self._running.request)
+        denied = self.settings.denies_work or way in (StatusAnswer.FOREIGN, StatusAnswer.NOT_FOUND)
+        if way is StatusAnswer.BUSY or (runs and not denied):
             return self._refuse(message, compose.failure("Busy", "The transaction is running"))
-        found = self._memory.find(asked)
-        if found is None:
+        found = self._memory.find({} if way is StatusAnswer.FOREIGN else asked)
+        if found is None or way is StatusAnswer.NOT_FOUND:
             return self._refuse(message, compose.failure("NotFound", "No such transaction"))
-        return self._reply(message, compose.status_response(found.header, found.body))
+        foreign = {"ServiceID": NOBODYS} if way is StatusAnswer.FOREIGN else {}
+        header = found.header | foreign
+        return self._reply(message, compose.status_response(header, found.body))
 
     async def _payment(self, message: Message) -> Reply:
         hindered = self._hindered(message)
@@ -263,6 +305,7 @@ class Terminal(Device):
             hindered = compose.failure("UnavailableService", f"{kind} is not simulated")
         if hindered is not None:
             return self._refuse(message, hindered)
+        self.taking_up = message.service_id
         scenario = self.next_scenarios.popleft() if self.next_scenarios else self.scenario
         if scenario.busy and not self._kept_waiting:
             self._kept_waiting = True
@@ -315,11 +358,11 @@ class Terminal(Device):
         with dialogue.scope:
             await dialogue.run()
             # No checkpoint from here to the answer: a reset finds it running or answered.
-            self._running = None
-            self._reversible = dialogue.reversible
-            self._busy_until = trio.current_time() + self._panel.scaled(
-                self.settings.busy_after_payment
-            )
+            if dialogue.response is not None:  # else it is the restart that ends it
+                self._running = None
+                self._reversible = dialogue.reversible
+                busy = self._panel.scaled(self.settings.busy_after_payment)
+                self._busy_until = trio.current_time() + busy
             dialogue.answered.set()
             told = "answered" if dialogue.mishap is None else "cut off before answering"
             self.record.say(f"{told} {dialogue.request.category} {dialogue.request.service_id}")

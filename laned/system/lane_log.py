@@ -11,6 +11,7 @@ from laned.lane.judging import SHOUTED
 from laned.lane.payment import Payment, PaymentState
 from laned.lane.state import Hardware, SessionState
 from laned.publishing import Published
+from laned.system.doubts import Doubts
 from laned.views.lane import ClosedPromptView, PromptView, SessionView
 from laned.views.till_events import (
     ButtonEvent,
@@ -32,13 +33,16 @@ class LaneLog:
 
     def __init__(self) -> None:
         self._told: dict[str, str] = {}
+        self._doubts = Doubts()
 
     def __call__(self, published: Published) -> None:
         """Write what is worth a line."""
+        if published.event is None:
+            self._doubts.begin(published.after)
         for item in published.till_events:
             match item.data:
                 case Payment() as payment:
-                    self._state(item, _payment(payment), _loudness(payment), payment.id)
+                    self._payment(item, payment)
                 case SessionView(state=state, reason=reason):
                     level = logging.DEBUG if state in PASSING else logging.INFO
                     self._state(item, f"session {state} {_word(reason)}".rstrip(), level)
@@ -56,6 +60,14 @@ class LaneLog:
                     _tell(item, f"card {action}", payment=_id(published.after.payment))
                 case TerminalEvent(event=event):
                     _tell(item, f"terminal {_word(event)}")
+
+    def _payment(self, item: TillEvent, payment: Payment) -> None:
+        level = _loudness(payment)
+        text = _payment(payment)
+        if self._doubts.follow(payment) == "decided_later":  # the till has long since gone on
+            level = logging.ERROR
+            text += ", as the terminal itself says now; it was set aside or resolved"
+        self._state(item, text, level, payment.id)
 
     def _state(self, item: TillEvent, text: str, level: int, payment: str | None = None) -> None:
         if level > logging.DEBUG:
@@ -83,7 +95,8 @@ def _payment(payment: Payment) -> str:
         words += ["reversal", reversal.state]
         if reversal.error is not None:
             words.append(_word(reversal.error.condition))
-    return " ".join(words)
+    aside = ", set aside" if payment.set_aside_at is not None and not payment.final else ""
+    return " ".join(words) + aside
 
 
 def _loudness(payment: Payment) -> int:

@@ -18,6 +18,8 @@ from laned.lane import events as ev
 from laned.lane.payment import FINAL, Payment, PaymentKind, PaymentState
 from laned.lane.state import AnsweredBy, LaneState, PromptKind, SessionState
 from laned.publishing import Published
+from laned.system.doubts import Doubts, Word
+from laned.views.lane import set_aside
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Metric
@@ -77,6 +79,8 @@ class Metrics:
         self._payments = _zeros(get_args(PaymentKind), sorted(FINAL))
         self._reversals = _zeros(("done", "refused"))
         self._logins = _zeros(LOGINS)
+        self._doubts = _zeros(get_args(Word))
+        self._following = Doubts()
         self._callbacks = _zeros(CALLBACKS.values())
         self._prompts = _zeros(get_args(PromptKind), get_args(AnsweredBy))
         self._responses: Counter[Labels] = Counter()
@@ -99,8 +103,10 @@ class Metrics:
             self._recording.note(published.recording)
         if after.payment is not None and before.payment is None and event is not None:
             self._begun = after.payment.id, trio.current_time()
+        if event is None:
+            self._following.begin(after)
         if after.settled is not None and (event is None or after.settled is not before.settled):
-            self._count_settled(after.settled, before, first=event is None)
+            self._count_settled(after.settled, before.payment, first=event is None)
         closed = after.closed
         if closed is not None and closed is not before.closed and closed.by is not None:
             self._prompts[(closed.kind, closed.by)] += 1
@@ -117,16 +123,21 @@ class Metrics:
             case _ if type(event) in CALLBACKS:
                 self._callbacks[(CALLBACKS[type(event)],)] += 1
 
-    def _count_settled(self, payment: Payment, before: LaneState, *, first: bool) -> None:
-        """Count what has come to its end; a later answer about it is not counted again."""
-        unfinished = before.payment
-        if not first and (unfinished is None or unfinished.id != payment.id):
+    def _count_settled(self, payment: Payment, unfinished: Payment | None, *, first: bool) -> None:
+        """Count what has come to its end: once, also if it was set aside or resolved before."""
+        known = self._following.known(payment.id)
+        what = self._following.follow(payment)
+        if what is not None:
+            self._doubts[(what,)] += 1
+        before = unfinished if unfinished is not None and unfinished.id == payment.id else known
+        waited_for = before is not None and before.state not in FINAL and known is None
+        if waited_for and self._begun is not None and self._begun[0] == payment.id:
+            self._paying.note(trio.current_time() - self._begun[1])
+        if not payment.final or not (first or before is not None or what is not None):
             return
-        if first or (unfinished is not None and unfinished.state not in FINAL):
+        if before is None or before.state not in FINAL:
             self._payments[(payment.type, payment.state)] += 1
-            if self._begun is not None and self._begun[0] == payment.id:
-                self._paying.note(trio.current_time() - self._begun[1])
-        if payment.reversal is not None:
+        if payment.reversal is not None and (before is None or not before.final):
             self._reversals[(payment.reversal.state,)] += 1
 
     def counting(self, side: str, app: ASGIApp) -> ASGIApp:
@@ -175,6 +186,8 @@ class Metrics:
         yield _counter(
             "payments", "Payments by their outcome.", ("type", "outcome"), self._payments
         )
+        text = "Payments set aside, and those that the terminal, or a person, decided afterwards."
+        yield _counter("doubts", text, ("what",), self._doubts)
         yield _counter("reversals", "Reversals by their outcome.", ("outcome",), self._reversals)
         yield _counter("logins", "Logins by what came of them.", ("outcome",), self._logins)
         yield _counter(
@@ -238,6 +251,8 @@ def _states(state: LaneState) -> "Iterator[Metric]":
     text = "Whether a payment is in this state now."
     found = payment.state if payment is not None else ""
     yield _one_of("unfinished_payment", text, found, UNFINISHED)
+    text = "Payments that are set aside, undecided; a person can close them."
+    yield _gauge("payments_set_aside", text, (), {(): len(set_aside(state))})
     reversing = int(payment is not None and payment.reversal is not None)
     yield _gauge("unfinished_reversal", "Whether a reversal runs now.", (), {(): reversing})
     text = "The ServiceID of the next message to the terminal; the limit has ten digits."

@@ -28,6 +28,7 @@ def payment(**changes: Any) -> dict[str, Any]:
         "signature": None,
         "attempts": [{"service_id": "1", "transaction_id": "demo-1.abcdefgh"}],
         "resolved": None,
+        "set_aside_at": None,
         "poi_transaction": {"id": "77", "timestamp": "2026-01-01T12:00:00+01:00"},
     }
     return plain | changes
@@ -53,9 +54,15 @@ def outcome(
     *books: Transaction,
     violations: tuple[str, ...] = (),
     maintenances: int = 0,
+    **after: Any,
 ) -> Outcome:
     return Outcome(
-        payment=told, kept=told, books=books, violations=violations, maintenances=maintenances
+        payment=told,
+        kept=told,
+        books=books,
+        violations=violations,
+        maintenances=maintenances,
+        **after,
     )
 
 
@@ -113,6 +120,44 @@ def test_a_busy_terminal_takes_more_than_one_attempt() -> None:
     assert faults(PLAYS["busy"], outcome(payment(), entry())) == ["the payment took 1 attempts"]
 
 
+CUT = PLAYS["power-cut"]
+SECOND = {"id": "demo-2", "poi_transaction": {"id": "78", "timestamp": "-"}}
+
+
+def after_a_power_cut(told: dict[str, Any], *books: Transaction, **after: Any) -> list[str]:
+    following = {"next": payment(**SECOND)} | after
+    return faults(replace(CUT, ends=told["state"]), outcome(told, *books, **following))
+
+
+def test_after_a_power_cut_the_next_payment_must_be_taken_in_time() -> None:
+    both = (entry(), entry(number="78"))
+    assert after_a_power_cut(payment(), *both, shut_for=15.0) == []
+    assert after_a_power_cut(payment(), *both, shut_for=16.0) == [
+        "the next payment was taken after 16 s"
+    ]
+    refused = after_a_power_cut(payment(), *both, next=payment(state="failed", **SECOND))
+    assert refused == ["the next payment was not taken"]
+    missing = after_a_power_cut(payment(), *both, next=None)
+    assert missing == [
+        "the terminal charged 78, the till knows 77",
+        "the next payment was not taken",
+    ]
+    assert "38.00 SEK was charged, it should be 38.00 SEK and 38.00 SEK" in "; ".join(
+        after_a_power_cut(payment(), entry())
+    )
+
+
+def test_what_a_power_cut_leaves_unknown_must_be_set_aside() -> None:
+    books = (entry(State.ABORTED), entry(number="78"))
+    unknown = payment(state="unknown", poi_transaction=None)
+    aside = unknown | {"set_aside_at": "2026-01-01T12:00:00Z"}
+    assert after_a_power_cut(aside, *books, set_aside=("demo-1",)) == []
+    assert after_a_power_cut(unknown, *books) == [
+        "the payment is unknown and not set aside",
+        "the lane lists nothing as set aside",
+    ]
+
+
 def test_the_terminal_must_have_been_maintained_or_not() -> None:
     maintained = outcome(payment(), entry(), maintenances=1)
     assert faults(PLAYS["maintenance"], maintained) == []
@@ -131,14 +176,24 @@ def test_the_terminal_must_have_nothing_to_complain_of() -> None:
     assert found == ["the terminal says that laned broke a rule: ServiceID 1 was used before"]
 
 
-def test_what_a_person_resolves_is_judged_by_the_books_and_the_note() -> None:
-    resolved = {"by": 1000, "note": FORGETS.verdict, "at": "2026-01-01T12:00:00Z"}
-    told = payment(resolved=resolved, poi_transaction=None)
-    assert faults(FORGETS, outcome(told, entry())) == []
-    assert "nothing was charged" in "; ".join(faults(FORGETS, outcome(told)))
-    guessed = faults(FORGETS, outcome(payment(poi_transaction=None), entry()))
-    assert guessed == ["the payment's resolved is None"]
-    assert faults(HAPPY, outcome(payment(resolved=resolved), entry())) != []
+def test_what_the_terminal_forgot_is_charged_and_set_aside_and_nobody_says_more() -> None:
+    when = "2026-01-01T12:00:00Z"
+    told = payment(state="unknown", set_aside_at=when, poi_transaction=None)
+    listed: dict[str, Any] = {"set_aside": ("demo-1",)}
+    assert faults(FORGETS, outcome(told, entry(), **listed)) == []
+    assert "nothing was charged" in "; ".join(faults(FORGETS, outcome(told, **listed)))
+    guessed = outcome(payment(poi_transaction=None), entry())
+    assert faults(FORGETS, guessed) == [
+        "the payment's state is approved, it should be unknown",
+        "the payment is approved and not set aside",
+        "the lane lists nothing as set aside",
+    ]
+    assert faults(HAPPY, outcome(payment(set_aside_at=when), entry(), **listed)) == [
+        "the payment is approved and set aside",
+        "the lane lists demo-1 as set aside",
+    ]
+    resolved = told | {"resolved": {"by": 1000, "note": "seen", "at": when}}
+    assert "resolved is {" in "; ".join(faults(FORGETS, outcome(resolved, entry(), **listed)))
 
 
 def test_the_command_line_knows_what_can_be_played(capsys: pytest.CaptureFixture[str]) -> None:

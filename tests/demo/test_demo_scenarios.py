@@ -61,9 +61,10 @@ PHRASES = {
     "reboot-forgets": [
         "terminal  restarts",
         "refuses TransactionStatus: NotFound",
-        "person    says so: POST /v1/payments/demo-1/resolve: approved, because",
-        "demo-1, 38.00 SEK: approved: by a person's word",
-        "unknown until a person said so",
+        "hears: payment demo-1 unknown, set aside: NotFound",
+        "hears: session ready",
+        "demo-1, 38.00 SEK: unknown, set aside: NotFound",
+        "exactly once, and the till was told",
     ],
     "maintenance": [
         "terminal  asks for maintenance",
@@ -88,9 +89,20 @@ PHRASES = {
         "writes into its books: 38.00 SEK taken back",
         "hears: payment demo-1 declined",
     ],
+    "power-cut": [
+        "terminal  restarts",
+        "laned     loses its power, as the terminal does",
+        "laned     has started",
+        "refuses TransactionStatus: NotAllowed",
+        "refuses TransactionStatus: NotFound",
+        "demo-1, 38.00 SEK: unknown, set aside: NotFound",
+        "asks laned for 38.00 SEK: PUT /v1/payments/demo-2",
+        "hears: payment demo-2 approved: Mastercard Debit",
+        "As it should be: 38.00 SEK were charged exactly once, the next customer's",
+    ],
 }
 AT_A_TIME = 4  # processes
-UNKNOWN = {"reboot", "reboot-forgets"}
+UNKNOWN = {"reboot", "reboot-forgets", "power-cut"}
 """Here laned may warn that the outcome is not known, if it asks before the terminal is back."""
 
 

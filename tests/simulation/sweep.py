@@ -124,7 +124,8 @@ USUAL = {
     "light-signature-declined": "declined",
     "lost-response": "approved",
     "reboot": "approved",
-    "reboot-forgets": "unknown",
+    "reboot-forgets": "unknown",  # and set aside, as is the next
+    "power-cut": "unknown",
     "reversal": "approved",
 }
 

@@ -28,6 +28,5 @@ class _Customers(deque[Scenario]):
 
     def popleft(self) -> Scenario:
         scenario = self._choose()
-        request = self._terminal.requests[-1]
-        self._terminal.chosen[request.service_id] = scenario
+        self._terminal.chosen[self._terminal.taking_up] = scenario
         return scenario

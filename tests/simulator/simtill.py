@@ -298,6 +298,29 @@ class Bench:
         return await self.send("Reversal", body)
 
 
+async def answer_to_payment(b: Bench, service_id: str) -> list[dict[str, Any]]:
+    """What the application sends in answer to a payment, message by message."""
+    sent: list[dict[str, Any]] = []
+    body = [request("Payment", service_id, payment_body())]
+
+    async def receive() -> Any:
+        if not body:
+            await trio.sleep_forever()
+        return {"type": "http.request", "body": body.pop()}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": PATH,
+        "headers": [(b"content-type", b"application/xml")],
+    }
+    await simulator_app(b.terminal)(scope, receive, send)
+    return sent
+
+
 @asynccontextmanager
 async def bench(
     scenario: str | Scenario = "happy", *, settings: Settings | None = None, seed: int = 1

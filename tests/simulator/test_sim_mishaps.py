@@ -4,36 +4,11 @@ from typing import Any
 
 import pytest
 import trio
-from simtill import OK, PATH, Bench, bench, login_body, payment_body, request, result
+from simtill import OK, answer_to_payment, bench, login_body, request, result
 from trio.testing import MockClock
-
-from laned.simulator import simulator_app
 
 NOT_ALLOWED = ("Failure", "NotAllowed")
 NOT_FOUND = ("Failure", "NotFound")
-
-
-async def answer_to_payment(b: Bench, service_id: str) -> list[dict[str, Any]]:
-    """What the application sends in answer to a payment, message by message."""
-    sent: list[dict[str, Any]] = []
-    body = [request("Payment", service_id, payment_body())]
-
-    async def receive() -> Any:
-        if not body:
-            await trio.sleep_forever()
-        return {"type": "http.request", "body": body.pop()}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": PATH,
-        "headers": [(b"content-type", b"application/xml")],
-    }
-    await simulator_app(b.terminal)(scope, receive, send)
-    return sent
 
 
 @pytest.mark.parametrize("scenario", ["lost-response", "reboot", "reboot-forgets"])

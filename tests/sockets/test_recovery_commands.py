@@ -121,12 +121,22 @@ def test_pay_waits_for_a_terminal_that_restarts() -> None:
 def test_what_the_terminal_has_forgotten_is_resolved_by_a_person(verdict: str, status: int) -> None:
     with site("reboot-forgets") as lane:
         failed(lane.command("resolve", "p", verdict, "--note", NOTE), "not_found")
-        pay = lane.background("pay", "38.00", "--id", "p")
-        lane.terminal.says("NotFound")
-        until(lambda: state_of(lane, "p") == "unknown", "the doubt")
-        failed(lane.command("pay", "1.00"), "outcome_unknown", "(p)")
-        assert "payment   p payment 38.00 SEK unknown" in lane.command("status").out
-        failed(lane.command("login"), "lane_busy")
+        pay = lane.command("pay", "38.00", "--id", "p")
+        assert (pay.status, pay.lines[-1]) == (3, "unknown"), pay
+        assert pay.err.splitlines()[-1] == (
+            "laned: the outcome of the payment p is not known, it is set aside;"
+            " close it with: laned resolve p approved|failed --note TEXT"
+        )
+        assert lane.lane()["set_aside"] == ["p"]
+        until(lambda: lane.lane()["session"]["state"] == "ready", "the session")
+        [aside, how] = [
+            line for line in lane.command("status").lines if "aside" in line or "resolve" in line
+        ]
+        assert aside.startswith("set aside p payment 38.00 SEK unknown (NotFound ")
+        assert how.endswith(" laned resolve ID approved|failed --note TEXT")
+        assert "p payment 38.00" in lane.command("payments", "--state", "unknown").out
+        again = lane.command("pay", "38.00", "--id", "p")
+        assert (again.status, again.err) == (3, pay.err.splitlines()[-1] + "\n")
         assert lane.command("resolve", "p", verdict, "--note", "").status == 2
         assert state_of(lane, "p") == "unknown"
         done = lane.command("resolve", "p", verdict, "--note", NOTE, "--json")
@@ -134,8 +144,9 @@ def test_what_the_terminal_has_forgotten_is_resolved_by_a_person(verdict: str, s
         payment = json.loads(done.out)
         assert payment["state"] == verdict
         assert (payment["resolved"]["by"], payment["resolved"]["note"]) == (os.getuid(), NOTE)
-        assert pay.ended() == status
-        assert pay.out.splitlines()[-1] == verdict
+        assert lane.lane()["set_aside"] == []
+        assert "set aside" not in lane.command("status").out
+        assert lane.command("payments", "--state", "unknown").lines == ["no payments"]
         failed(lane.command("resolve", "p", verdict, "--note", NOTE), "not_unknown")
         (row,) = csv.DictReader(lane.command("payments", "--csv").lines)
         assert (row["resolved_by"], row["resolved_note"]) == (str(os.getuid()), NOTE)
@@ -270,6 +281,7 @@ def test_pay_gives_up_also_when_nothing_happens_any_more(
 ) -> None:
     monkeypatch.setattr(commands, "UNKNOWN_PATIENCE", 0.3)
     payment = {"id": "p", "state": "unknown", "error": None, "reversal": None}
+    payment |= {"set_aside_at": None}
     with site() as lane:
         answers = {"events": "event: lane\ndata: {}\n\n", "p": json.dumps(payment)}
         with daemon(lane.socket, **answers):
