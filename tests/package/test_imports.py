@@ -35,7 +35,9 @@ ROOMS: dict[str, set[str]] = {
         "publishing", "runner", "system", "terminal", "till", "views",
     },
     "simulator": {"exits", "http"},
-    "demo": {"config", "daemon", "exits", "hardware", "http", "journal", "simulator", "views"},
+    "demo": {
+        "config", "daemon", "exits", "hardware", "http", "journal", "lane", "simulator", "views",
+    },
     "check": {"config", "exits", "hardware", "http", "journal", "system", "till", "views"},
     "cli": {
         "check", "config", "daemon", "demo", "exits", "http", "journal", "simulator", "system",
