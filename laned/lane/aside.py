@@ -21,7 +21,7 @@ from laned.lane.judging import (
     Judgement,
 )
 from laned.lane.payment import Payment, PaymentState, Problem, Resolved
-from laned.lane.state import Phase, Pursuit, Reason, SetAside
+from laned.lane.state import Phase, Pursuit, SetAside
 from laned.lane.turn import Turn
 from laned.nexo.messages import ErrorCondition, Header, PaymentResponse, ReversalResponse
 
@@ -45,11 +45,7 @@ def set_aside(turn: Turn, error: Problem, *, asked: bool = True, **told: Any) ->
     count_doubts(turn, turn.state.doubts + 1)
     if asked:
         _keep(turn)
-    ending.go_on(turn)
-    pause = pause_for(turn.state.doubts)
-    if pause and turn.state.phase is not Phase.STOPPED and not turn.state.stopping:
-        turn.enter(Phase.OFFLINE, Reason.DOUBTS)
-        turn.change(logged_in=False, login_at=turn.now.monotonic + pause)
+    ending.go_on(turn, pause=pause_for(turn.state.doubts))
 
 
 def _unknown(payment: Payment, error: Problem) -> dict[str, Any]:

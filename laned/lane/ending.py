@@ -14,8 +14,11 @@ def finish(turn: Turn, **changes: object) -> None:
     go_on(turn)
 
 
-def go_on(turn: Turn) -> None:
-    """Be free for the next one: nothing of what was pursued is waited for any more."""
+def go_on(turn: Turn, *, pause: float = 0.0) -> None:
+    """Be free for the next one: nothing of what was pursued is waited for any more.
+
+    After a `pause`, in seconds: too much of it was set aside.
+    """
     pursuit = turn.pursuit
     login_out = login_is_out(turn.state)
     if not login_out:
@@ -25,6 +28,9 @@ def go_on(turn: Turn) -> None:
     turn.change(pursuit=None, settled=pursuit.payment, asking=None, ask_at=None, review=None)
     if turn.state.stopping:
         session.leave(turn)
+    elif pause:
+        turn.enter(Phase.OFFLINE, Reason.DOUBTS)
+        turn.change(logged_in=False, login_at=turn.now.monotonic + pause)
     elif turn.state.logged_in:
         session.ready(turn)
     elif login_out:

@@ -153,7 +153,7 @@ class Covered:
             *(
                 f"no crash in {phase}"
                 for phase in PHASES
-                if phase != "stopped" and not self._crashes(phase)
+                if phase not in ("stopped", "signing_relogin") and not self._crashes(phase)
             ),
             *(
                 f"no crash {place}"

@@ -278,7 +278,8 @@ class World(Witness):
         """The lane takes the terminal for a stranger."""
         if self.life is not None:
             state, ours = self.life.runner.state, self.terminal.address
-            if state.terminal.address == ours and state.login_to in ("", ours):
+            asked_there = state.attempt is None or state.attempt.address == ours
+            if asked_there and state.terminal.address == ours and state.login_to in ("", ours):
                 self.books.fault("a post of the terminal was refused")
 
     def too_late(self) -> None:
