@@ -11,7 +11,6 @@ from laned.cli import main as cli
 from laned.cli.client import Reply, Till, Unreachable
 from laned.cli.lines import payment_line
 
-
 WHEN = "2026-01-01T12:00:00.123456Z"
 
 

@@ -35,7 +35,8 @@ def begin(turn: Turn, event: ReversalAsked) -> None:
     pursuit = Pursuit(payment=payment, order=ReversalOrder(event.reason))
     kept = tuple(one for one in turn.state.set_aside if one.payment.id != payment.id)
     turn.change(set_aside=kept, pursuit=pursuit)
-    turn.change_payment(reversal=Reversal(state="processing", reason=event.reason))
+    reversal = Reversal(state="processing", reason=event.reason)
+    turn.change_payment(reversal=reversal, set_aside_at=None)  # now it is waited for
     attempts.attempt(turn)
 
 
