@@ -317,6 +317,8 @@ async def test_one_that_was_set_aside_is_waited_for_when_it_is_asked_for_again(
             await rig.terminal.reboot(forget=True)
         assert (await rig.payment(wait=600))["set_aside_at"] is not None
         await rig.settled()
+        verdict = {"state": "approved", "note": "the payment stands"}
+        assert (await rig.post("/v1/payments/p-1/resolve", verdict)).status_code == 200
         again = await reverse(rig)
         assert (again["reversal"]["state"], again["set_aside_at"]) == ("processing", None)
         told = await rig.payment(wait=60)
