@@ -50,7 +50,8 @@ def begin(turn: Turn, event: ReversalAsked) -> None:
     if kept != turn.state.set_aside:
         turn.record(AskedAfter(payment.id, None))
     turn.change(set_aside=kept, pursuit=pursuit)
-    turn.change_payment(reversal=Reversal(state="processing", reason=event.reason))
+    reversal = Reversal(state="processing", reason=event.reason)
+    turn.change_payment(reversal=reversal, set_aside_at=None)  # now it is waited for
     attempts.attempt(turn)
 
 

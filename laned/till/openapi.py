@@ -122,7 +122,8 @@ def _parameters(route: Route[Any]) -> list[dict[str, Any]]:
         {"name": field.name, "in": "query", "schema": field.schema} for field in route.query
     ]
     if route.waits:
-        description = f"`wait=N`: answered when final, or after N seconds (up to {MAX_WAIT:g})"
+        description = "`wait=N`: answered when final or set aside, or after N seconds"
+        description += f" (up to {MAX_WAIT:g})"
         schema = {"type": "string"}
         parameters.append(
             {"name": "Prefer", "in": "header", "schema": schema, "description": description}

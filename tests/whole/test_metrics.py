@@ -178,23 +178,33 @@ async def test_a_verdict_and_the_life_after_a_crash(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with world(tmp_path, "reboot-forgets") as found:
+        found.callbacks_may_fail = True
         rig = await found.start()
         await rig.put()
-        unknown = await rig.lane.watch.until(lambda state: state if state.unknown else None)
-        assert unknown.payment is not None
-        assert (await figures(rig))("laned_unfinished_payment", state="unknown") == 1
+        await rig.lane.watch.until(lambda state: True if state.unknown else None)
+        now = await figures(rig)
+        assert now("laned_unfinished_payment", state="unknown") == 1
+        assert now("laned_payments_set_aside") == 0
+        await rig.payment(wait=60)
+        now = await figures(rig)
+        assert now.with_label("laned_unfinished_payment", "state") == {}
+        assert now("laned_payments_set_aside") == 1
+        assert now.with_label("laned_doubts_total", "what") == {"set_aside": 1}
+        assert now.with_label("laned_payments_total", "outcome") == {}
+        assert now("laned_payment_duration_seconds_count") == 1, "until it was set aside"
         await rig.kill()
-        rig = await found.start(settled=False)
-        await rig.lane.watch.until(
-            lambda state: True if state.unknown and state.payment and state.payment.error else None
-        )
+        rig = await found.start()
+        now = await figures(rig)
+        assert now("laned_payments_set_aside") == 1
+        assert now.with_label("laned_doubts_total", "what") == {}
         answer = await rig.post(
             "/v1/payments/p-1/resolve", {"state": "approved", "note": "seen at the bank"}
         )
         assert answer.status_code == 200, answer.text
         now = await figures(rig)
         assert now.with_label("laned_payments_total", "outcome") == {"approved": 1}
-        assert now.with_label("laned_unfinished_payment", "state") == {}
+        assert now.with_label("laned_doubts_total", "what") == {"resolved": 1}
+        assert now("laned_payments_set_aside") == 0
         assert now("laned_payment_duration_seconds_count") == 0, "its beginning was not seen"
         await rig.kill()
 

@@ -276,7 +276,7 @@ async def test_one_that_a_life_leaves_behind_is_found_by_the_next(
         assert set(sequence[:-1]) == {"TransactionStatus"}
 
 
-async def test_one_that_nobody_knows_of_is_unknown_and_blocks_the_lane(
+async def test_one_that_nobody_knows_of_is_set_aside_and_the_lane_goes_on(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with world(tmp_path) as found:
@@ -287,21 +287,39 @@ async def test_one_that_nobody_knows_of_is_unknown_and_blocks_the_lane(
             await reverse(rig)
             await stream.until("display", source="terminal", lines=[REVERSING])
             await found.terminal.reboot(forget=True)
-        await trio.sleep(300)
-        told = await rig.payment()
+        told = await rig.payment(wait=600)
         assert (told["state"], told["reversal"]["state"]) == ("approved", "unknown")
         assert told["reversal"]["error"] is not None
-        other = await refused(
-            rig, "PUT", "/v1/payments/other", 409, "outcome_unknown", content=b'{"amount": "1"}'
-        )
-        assert other["active"] == "p-1"
-        assert (await rig.view())["display"]["lines"] == ["Checking last payment"]
-        assert found.categories().count("Reversal") == 1
-        again = await rig.put()
-        assert (again.status_code, again.json()) == (200, told)
+        assert told["set_aside_at"] is not None
+        await rig.settled()
+        view = await rig.view()
+        assert (view["payment"], view["set_aside"]) == (None, ["p-1"])
+        assert view["display"]["lines"] == ["Welcome"]
+        assert (await rig.put()).json() == told
         await rig.kill()
-        rig = await found.start(settled=False)
-        await trio.sleep(100)
-        assert (await rig.payment())["reversal"]["state"] == "unknown"
+        rig = await found.start()
+        assert await rig.payment() == told
+        assert (await rig.view())["set_aside"] == ["p-1"]
         assert found.categories().count("Reversal") == 1
         found.unknown.add("p-1")
+        await paid(rig, "other")
+
+
+async def test_one_that_was_set_aside_is_waited_for_when_it_is_asked_for_again(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """The terminal restarted before it had reversed anything, and knows nothing of the request."""
+    async with lane(tmp_path) as rig:
+        async with rig.stream() as stream:
+            await paid(rig)
+            await reverse(rig)
+            await stream.until("display", source="terminal", lines=[REVERSING])
+            await rig.terminal.reboot(forget=True)
+        assert (await rig.payment(wait=600))["set_aside_at"] is not None
+        await rig.settled()
+        verdict = {"state": "approved", "note": "the payment stands"}
+        assert (await rig.post("/v1/payments/p-1/resolve", verdict)).status_code == 200
+        again = await reverse(rig)
+        assert (again["reversal"]["state"], again["set_aside_at"]) == ("processing", None)
+        told = await rig.payment(wait=60)
+        assert (told["state"], told["reversal"]["state"]) == ("approved", "refused")

@@ -1,16 +1,18 @@
 """Outcomes that are not known: what laned asks, what it tells meanwhile, and who settles them."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 from msgspec.structs import replace
+from prometheus_client.parser import text_string_to_metric_families
 from tillstream import Stream
 from trio.testing import MockClock
 from wholelane import TILL, Rig, World, lane, refused, world
 
-from laned.simulator import SCENARIOS, Settings, State
+from laned.simulator import SCENARIOS, Settings, State, StatusAnswer
 
 CHECKING = ["Checking last payment"]
 NOTE = "the acquirer's portal lists it, 11:42"
@@ -62,6 +64,18 @@ async def blocked(rig: Rig) -> None:
     assert view["session"]["state"] == "offline"
     assert view["display"] == {"lines": CHECKING, "code": None, "source": "lane"}
     assert rig.world.categories() == sent
+
+
+async def set_aside(rig: Rig, payment: Any) -> None:
+    """It is not decided, the lane lists it as such, and is ready for the next."""
+    assert payment["state"] == "unknown"
+    assert payment["set_aside_at"] == payment["updated_at"]
+    assert payment["error"]["condition"] == "NotFound"
+    await rig.settled()
+    view = await rig.view()
+    assert (view["payment"], view["set_aside"]) == (None, [payment["id"]])
+    assert (view["session"]["state"], view["session"]["reason"]) == ("ready", "")
+    assert (view["display"]["lines"], view["display"]["source"]) == (["Welcome"], "terminal")
 
 
 # -- Found again ----------------------------------------------------------------------------------
@@ -144,7 +158,7 @@ async def test_a_terminal_that_restarts_before_it_charged_is_not_guessed_at_eith
         assert entry.state is State.ABORTED
 
 
-async def test_an_older_payment_as_the_terminals_last_tells_that_this_one_never_was(
+async def test_an_older_payment_as_the_terminals_last_decides_nothing(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     """Money rule 4: the terminal restarts before it has read it, and repeats the one before."""
@@ -152,11 +166,9 @@ async def test_an_older_payment_as_the_terminals_last_tells_that_this_one_never_
         await rig.pay("older")
         await rig.settled()
         rig.world.network.unread = rig.terminal.reboot
+        rig.world.unknown.add("p-1")
         await rig.put()
-        payment = await rig.payment(wait=120)
-        assert (payment["state"], payment["error"]["condition"]) == ("failed", "NotFound")
-        assert "older" in payment["error"]["message"]
-        await rig.settled()
+        await set_aside(rig, await rig.payment(wait=15))
         assert (await rig.pay("newer"))["state"] == "approved"
 
 
@@ -181,22 +193,29 @@ async def test_an_older_payment_tells_nothing_of_one_that_the_terminal_was_at_wo
 # -- Forgotten ------------------------------------------------------------------------------------
 
 
-async def test_what_the_terminal_has_forgotten_stays_unknown_until_a_person_says(
+async def test_what_the_terminal_has_forgotten_is_set_aside_until_a_person_says(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with lane(tmp_path, "reboot-forgets") as rig, rig.stream() as stream:
+        begun = len(rig.world.categories())
         await rig.put()
+        payment = await rig.payment(wait=60)
+        await set_aside(rig, payment)
         await trio.sleep(3600)
-        payment = await rig.payment()
-        assert (payment["state"], payment["resolved"]) == ("unknown", None)
-        assert payment["error"] is not None
+        assert await rig.payment() == payment
         assert states(stream) == ["processing", "unknown"]
-        await blocked(rig)
+        assert stream.of("payment")[-1] == payment
         sent = rig.world.categories()
-        assert sent.count("Payment") == 1
-        assert sent.count("Login") == 2
-        assert 60 < sent.count("TransactionStatus") < 250  # it goes on asking, not too often
+        questions = ["TransactionStatus", "Login", "TransactionStatus"]
+        assert sent[begun:] == ["Payment", *questions]
         (entry,) = rig.terminal.ledger.charged()
+
+        rig.terminal.next_scenarios.append(SCENARIOS["happy"])
+        assert (await rig.pay("next"))["state"] == "approved"
+        assert after(rig.world, len(sent)) == ["TransactionStatus", "Payment"]
+        assert rig.terminal.requests[-2].reference == payment["attempts"][0]["service_id"]
+        await rig.settled()
+        assert (await rig.view())["set_aside"] == ["p-1"]
 
         verdict = await resolved(rig)
         assert verdict["state"] == "approved"
@@ -207,37 +226,32 @@ async def test_what_the_terminal_has_forgotten_stays_unknown_until_a_person_says
         }
         assert verdict["error"] == payment["error"]  # what the terminal last said
         assert verdict["poi_transaction"] is None
-        assert (await stream.until("payment", state="approved")).data == verdict
+        assert (await stream.until("payment", id="p-1", state="approved")).data == verdict
         await not_resolved(rig, "not_unknown")
         again = await rig.put()
         assert (again.status_code, again.json()) == (200, verdict)
-
-        assert (await rig.view())["payment"] is None
-        await rig.settled()
-        rig.terminal.next_scenarios.append(SCENARIOS["happy"])
-        assert (await rig.pay("next"))["state"] == "approved"
+        assert (await rig.view())["set_aside"] == []
         assert entry in rig.terminal.ledger.charged()
 
 
 @pytest.mark.parametrize("state", ["approved", "failed"])
 @pytest.mark.parametrize("how", ["kill", "stop"])
-async def test_it_stays_unknown_from_life_to_life_and_so_does_the_verdict(
+async def test_it_stays_set_aside_from_life_to_life_and_so_does_the_verdict(
     tmp_path: Path, autojump_clock: MockClock, how: str, state: str
 ) -> None:
     async with world(tmp_path, "reboot-forgets") as found:
         found.callbacks_may_fail = True
         rig = await found.start()
         await rig.put()
-        await trio.sleep(100)
-        unknown = await rig.payment()
-        assert unknown["state"] == "unknown"
+        unknown = await rig.payment(wait=100)
+        await set_aside(rig, unknown)
+        await rig.settled()
         await (rig.kill() if how == "kill" else rig.stop())
         sent = len(found.categories())
-        rig = await found.start(settled=False)
+        rig = await found.start()
+        assert after(found, sent)[:1] == ["TransactionStatus"]  # before the Login
+        await set_aside(rig, await rig.payment())
         assert await rig.payment() == unknown
-        await trio.sleep(100)
-        await blocked(rig)
-        assert set(after(found, sent)) == {"TransactionStatus"}
         verdict = await resolved(rig, state)
         await rig.settled()
         await (rig.kill() if how == "kill" else rig.stop())
@@ -248,21 +262,81 @@ async def test_it_stays_unknown_from_life_to_life_and_so_does_the_verdict(
         assert found.categories().count("Payment") == 1
 
 
-async def test_a_till_that_waits_is_answered_by_the_verdict(
+async def test_a_till_that_waits_is_answered_when_it_is_set_aside(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    async with lane(tmp_path, "reboot-forgets") as rig, trio.open_nursery() as nursery:
-        answers: list[Any] = []
+    async with lane(tmp_path, "reboot-forgets") as rig:
+        rig.world.unknown.add("p-1")
+        began = trio.current_time()
+        told = (await rig.put(wait=600)).json()
+        assert trio.current_time() - began < 60
+        await set_aside(rig, told)
+        began = trio.current_time()
+        assert (await rig.put(wait=600)).json() == told
+        assert await rig.payment(wait=600) == told
+        assert trio.current_time() == began
 
-        async def wait() -> None:
-            answers.append((await rig.put(wait=600)).json())
 
-        nursery.start_soon(wait)
-        await trio.sleep(100)
-        assert answers == []
-        verdict = await resolved(rig)
-        await trio.testing.wait_all_tasks_blocked()
-        assert answers == [verdict]
+# -- Told after all -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verdict", [None, "failed", "approved"])
+async def test_what_the_terminal_tells_later_is_told_shouted_and_counted(
+    tmp_path: Path,
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+    verdict: str | None,
+) -> None:
+    """Set aside or resolved: asked after before the next payment, the terminal knows it again."""
+    caplog.set_level(logging.INFO, "laned.lane")
+    denies = Settings(status=StatusAnswer.NOT_FOUND)
+    async with lane(tmp_path, "reboot", settings=denies) as rig, rig.stream() as stream:
+        await rig.put()
+        await set_aside(rig, await rig.payment(wait=60))
+        assert await figures(rig) == {"set aside": 1, "set_aside": 1}
+        assert caplog.records[-2].levelname == "WARNING"
+        assert caplog.records[-2].message == "payment p-1 38.00 SEK unknown NotFound, set aside"
+        if verdict is not None:
+            await resolved(rig, verdict)
+            assert await figures(rig) == {verdict: 1, "set_aside": 1, "resolved": 1}
+        await rig.settled()
+
+        rig.terminal.settings = replace(rig.terminal.settings, status=StatusAnswer.HONEST)
+        rig.terminal.next_scenarios.append(SCENARIOS["happy"])
+        caplog.clear()
+        assert (await rig.pay("next"))["state"] == "approved"
+        payment = await rig.payment()
+        assert payment["state"] == "approved"
+        assert (await rig.view())["set_aside"] == []
+        shouted = [record.message for record in caplog.records if record.levelname == "ERROR"]
+        if verdict == "approved":  # it says the same: nothing changes
+            assert shouted == []
+            return
+        assert [told for told in stream.of("payment") if told["id"] == "p-1"][-1] == payment
+        (line,) = shouted
+        assert line.startswith("payment p-1 38.00 SEK approved")
+        assert line.endswith("as the terminal itself says now; it was set aside or resolved")
+        counted = {"set_aside": 1, "decided_later": 1}
+        if verdict is None:
+            assert payment["poi_transaction"] is not None
+            assert await figures(rig) == counted | {"approved": 2}
+        else:
+            assert payment["error"]["condition"] == "LateAnswer"
+            assert await figures(rig) == counted | {"resolved": 1, "failed": 1, "approved": 1}
+
+
+async def figures(rig: Rig) -> dict[str, float]:
+    """What the metrics say of outcomes and doubts, where it is not 0."""
+    text = (await rig.get("/metrics")).text
+    found: dict[str, float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name == "laned_payments_set_aside":
+                found["set aside"] = sample.value
+            elif sample.name in ("laned_payments_total", "laned_doubts_total"):
+                name = sample.labels.get("outcome") or sample.labels["what"]
+                found[name] = found.get(name, 0) + sample.value
+    return {name: value for name, value in found.items() if value}
 
 
 # -- What a person may not say --------------------------------------------------------------------
