@@ -122,7 +122,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     for name, schema in route.query.items():
         parameters.append({"name": name, "in": "query", "schema": schema})
     if route.wait:
-        description = f"`wait=N`: answered when final or set aside, or after N seconds"
+        description = "`wait=N`: answered when final or set aside, or after N seconds"
         description += f" (up to {MAX_WAIT:g})"
         schema = {"type": "string"}
         parameters.append(
