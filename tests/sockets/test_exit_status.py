@@ -29,6 +29,7 @@ def payment(state: str, reversal: str = "") -> str:
     taken = {"state": reversal, "error": None} if reversal else None
     values: dict[str, Any] = {"id": "p", "type": "payment", "amount": "38.00", "currency": "SEK"}
     values |= {"state": state, "reversal": taken, "error": None, "resolved": None, "card": None}
+    values["set_aside_at"] = None
     return json.dumps(values)
 
 
