@@ -39,10 +39,19 @@ def set_aside(turn: Turn, error: Problem, *, asked: bool = True, **told: Any) ->
     if asked:
         _keep(turn)
     ending.go_on(turn)
-    pause = pause_for(turn.state.doubts)
-    if pause and turn.state.phase is not Phase.STOPPED and not turn.state.stopping:
-        turn.enter(Phase.OFFLINE, Reason.DOUBTS)
-        turn.change(logged_in=False, login_at=turn.now.monotonic + pause)
+    pause(turn)
+
+
+def pause(turn: Turn) -> None:
+    """Sell nothing for a while, if too many in a row are in doubt."""
+    seconds = pause_for(turn.state.doubts)
+    if not seconds or turn.state.stopping or turn.state.phase is Phase.STOPPED:
+        return
+    if turn.state.phase is Phase.LOGGING_IN:  # a Login is out: another beside it would be one more
+        turn.change(reason=Reason.DOUBTS, condition="")
+        return
+    turn.enter(Phase.OFFLINE, Reason.DOUBTS)
+    turn.change(logged_in=False, login_at=turn.now.monotonic + seconds)
 
 
 def _unknown(payment: Payment, error: Problem) -> dict[str, Any]:
@@ -209,7 +218,8 @@ def _decide(turn: Turn, payment: Payment, judgement: Judgement, response: Attemp
     why = judging.problem(response.response)
     match judgement:
         case judging.Mismatch(problem, fields):
-            why, fields = problem, {**fields, **_unknown(payment, problem)}
+            why = problem
+            fields = {**fields, **_unknown(payment, problem), "set_aside_at": turn.utc}
         case judging.Refused():
             fields = judging.not_done(payment, response)
         case judging.NeedsSignature(fields):

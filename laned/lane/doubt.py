@@ -139,7 +139,7 @@ def _until_answer_by(turn: Turn) -> float:
 
 def _make_an_end(turn: Turn) -> None:
     """Have the terminal abort whatever it does, and a minute later log in to it."""
-    if not turn.pursuit.end_made and not turn.payment.abort_requested:  # else that was sent already
+    if not turn.pursuit.end_made:  # also where a wish was noted that nobody has told it of yet
         attempts.send_abort(turn)
         turn.pursue(abort_at=None)
     turn.pursue(end_made=True, login_at=turn.now.monotonic + LOGIN_AFTER)

@@ -1,6 +1,7 @@
 """Reversals: what was approved is given back at the terminal (money rules 9 and 10)."""
 
 from laned.lane import attempts, ending
+from laned.lane.effects import AskedAfter
 from laned.lane.events import ReversalAsked
 from laned.lane.judging import reversal_ended
 from laned.lane.payment import PaymentState, Problem, Reversal, ReversalOrder
@@ -24,6 +25,9 @@ def begin(turn: Turn, event: ReversalAsked) -> None:
     if event.charged_by and here and event.charged_by != here:
         turn.refuse("not_reversible", f"it was paid at terminal {event.charged_by}, not at {here}")
         return
+    if payment.unknown:
+        turn.refuse("not_reversible", "the outcome of its last reversal is not known yet")
+        return
     for one in turn.state.set_aside:
         if one.payment.id == payment.id and one.response_expected:
             turn.refuse("not_reversible", "the answer to its last reversal may still come")
@@ -34,8 +38,12 @@ def begin(turn: Turn, event: ReversalAsked) -> None:
             return
     pursuit = Pursuit(payment=payment, order=ReversalOrder(event.reason))
     kept = tuple(one for one in turn.state.set_aside if one.payment.id != payment.id)
+    if len(kept) < len(turn.state.set_aside):
+        turn.record(AskedAfter(payment.id, None))
     turn.change(set_aside=kept, pursuit=pursuit)
-    turn.change_payment(reversal=Reversal(state="processing", reason=event.reason))
+    turn.change_payment(
+        reversal=Reversal(state="processing", reason=event.reason), set_aside_at=None
+    )
     attempts.attempt(turn)
 
 

@@ -7,12 +7,27 @@ that becomes again what the lane is at work on.
 
 import msgspec
 
-from laned.lane import addresses, aside, asking, attempts, ending, session
-from laned.lane.events import LoginAsked, StatusAnswered, StatusFailed, TimePassed
-from laned.lane.payment import Payment, PaymentState, Problem
+from laned.lane import addresses, aside, asking, attempts, ending, judging, session
+from laned.lane.effects import AskedAfter
+from laned.lane.events import (
+    LoginAnswered,
+    LoginAsked,
+    LoginFailed,
+    StatusAnswered,
+    StatusFailed,
+    TimePassed,
+)
+from laned.lane.payment import Payment, PaymentState, Problem, ReversalOrder
 from laned.lane.state import LaneState, Phase, Pursuit, Reason, Review, SetAside, Then
 from laned.lane.turn import Turn
-from laned.nexo.messages import NO_SESSION, Category, ErrorCondition, TransactionStatusRequest
+from laned.nexo.messages import (
+    NO_SESSION,
+    Category,
+    ErrorCondition,
+    PaymentResponse,
+    ReversalResponse,
+    TransactionStatusRequest,
+)
 
 BEFORE_A_PAYMENT = 3  # asked after before the first PaymentRequest
 UNANSWERED = 3  # questions in a row without an answer: not before a payment any more
@@ -39,6 +54,17 @@ def log_in_by_hand(turn: Turn, _: LoginAsked) -> None:
     login_due(turn)
 
 
+def login_over(turn: Turn, event: LoginAnswered | LoginFailed) -> None:
+    """Go on after a Login; too many may be in doubt since it was sent."""
+    too_many = turn.state.reason is Reason.DOUBTS
+    if isinstance(event, LoginFailed):
+        session.login_failed(turn, event)
+    else:
+        session.logged_in(turn, event)
+    if too_many and turn.state.phase is not Phase.LOGGING_OUT:
+        aside.pause(turn)
+
+
 def due(turn: Turn) -> bool:
     """Begin the review of an idle lane, if it is time for one; whether it has begun."""
     at = turn.state.review_at
@@ -47,9 +73,9 @@ def due(turn: Turn) -> bool:
 
 def first_attempt(turn: Turn) -> None:
     """Make the first attempt; what is set aside is asked after first."""
-    left = tuple(
-        one.attempt.service_id for one in _open(turn.state, turn) if one.unanswered < UNANSWERED
-    )[:BEFORE_A_PAYMENT]
+    asked = [one for one in _open(turn.state, turn) if one.unanswered < UNANSWERED or one.working]
+    asked.sort(key=lambda one: not one.working)
+    left = tuple(one.attempt.service_id for one in asked)[:BEFORE_A_PAYMENT]
     if not left:
         attempts.attempt(turn)
         return
@@ -123,15 +149,31 @@ def answered(turn: Turn, event: StatusAnswered) -> None:
         return  # it is given back, or this is an older question's answer
     condition = event.response.response.error_condition
     _skip(turn)
-    if one is not None and condition in (ErrorCondition.BUSY, ErrorCondition.IN_PROGRESS):
+    if one is not None and _says_it_runs(one, event):
         _at_work(turn, one)
     elif condition in NO_SESSION and _review(turn).then is Then.LOG_IN:
-        turn.change(review=msgspec.structs.replace(_review(turn), left=()))
+        idle = tuple(msgspec.structs.replace(each, working=False) for each in turn.state.set_aside)
+        turn.change(review=msgspec.structs.replace(_review(turn), left=()), set_aside=idle)
         _ask(turn)  # it will say so of all of them
     else:
         if one is not None and one in turn.state.set_aside:
-            aside.replace(turn, one, msgspec.structs.replace(one, unanswered=0))
+            answered_once = msgspec.structs.replace(one, unanswered=0, working=False)
+            aside.replace(turn, one, answered_once)
         _ask(turn)
+
+
+def _says_it_runs(one: SetAside, event: StatusAnswered) -> bool:
+    """Whether the terminal is at work on it: it says so itself, or repeats that it does."""
+    repeated = event.response.repeated
+    if repeated is None:
+        condition = event.response.response.error_condition
+        return condition in (ErrorCondition.BUSY, ErrorCondition.IN_PROGRESS)
+    body = repeated.body
+    return (
+        isinstance(body, PaymentResponse | ReversalResponse)
+        and judging.is_ours(one.attempt, repeated.header, body)
+        and body.response.error_condition == ErrorCondition.IN_PROGRESS
+    )
 
 
 def failed(turn: Turn, event: StatusFailed) -> None:
@@ -158,6 +200,11 @@ def end_due(turn: Turn, _: TimePassed) -> None:
 
 
 def _go_on(turn: Turn) -> None:
+    working = next((one for one in turn.state.set_aside if _believed(turn, one)), None)
+    if working is not None:  # it did not say that it is not any more
+        turn.change(asking=None)
+        _wait_for(turn, working)
+        return
     then = _review(turn).then
     turn.change(review=None, asking=None, review_at=turn.now.monotonic + AGAIN)
     if turn.state.phase is Phase.CHECKING:
@@ -183,7 +230,19 @@ def _at_work(turn: Turn, one: SetAside) -> None:
         _end_new_payment(turn, one.payment)
         _pursue_again(turn, one, since)
         return
-    aside.replace(turn, one, msgspec.structs.replace(one, doubted_since=since))
+    working = msgspec.structs.replace(one, doubted_since=since, working=True)
+    aside.replace(turn, one, working)
+    _wait_for(turn, working)
+
+
+def _believed(turn: Turn, one: SetAside) -> bool:
+    """Whether the terminal said last that it is at work on it, and not for too long."""
+    since = one.doubted_since
+    return one.working and since is not None and turn.now.monotonic - since < asking.WORKING_FOR
+
+
+def _wait_for(turn: Turn, one: SetAside) -> None:
+    """Ask again in a while; until then nothing is sent that could disturb the terminal."""
     if _end_new_payment(turn, one.payment):
         return
     then = _review(turn).then
@@ -209,13 +268,18 @@ def _end_new_payment(turn: Turn, busy_with: Payment) -> bool:
 
 def _pursue_again(turn: Turn, one: SetAside, doubted_since: float) -> None:
     turn.change(set_aside=tuple(each for each in turn.state.set_aside if each is not one))
+    order = None
+    if one.payment.reversing_unsigned and one.payment.reversal is not None:
+        order = ReversalOrder(one.payment.reversal.reason)  # it is tried for a while: rule 9
     pursuit = Pursuit(
         payment=one.payment,
+        order=order,
         attempt=one.attempt,
         sent=True,
         response_expected=one.response_expected,
         doubted_since=doubted_since,
     )
+    turn.record(AskedAfter(one.payment.id, None))  # it is unfinished again, also after a crash
     turn.enter(Phase.DOUBT, Reason.NONE)
     turn.change(review=None, pursuit=pursuit, login_at=None)
     turn.change_payment(set_aside_at=None)

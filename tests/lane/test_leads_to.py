@@ -21,6 +21,8 @@ SELDOM = (
     Phase.RELOGIN,
     Phase.SIGNING,
     Phase.SIGNING_RELOGIN,
+    Phase.REVIEWING,
+    Phase.CHECKING,
     Phase.BROKEN,
 )
 """Phases out of which the walks below take not every way: the prepared lanes are tried as well."""
