@@ -182,7 +182,7 @@ def send_abort(turn: Turn) -> None:
     request = AbortRequest(reference=asking.reference_to(attempt), reason="MerchantAbort")
     timeout = turn.state.config.terminal.status_timeout
     turn.send(Category.ABORT, request, timeout=timeout, attempt=attempt)
-    left = turn.pursuit.aborts_left - 1
+    left = max(turn.pursuit.aborts_left - 1, 0)
     again = turn.now.monotonic + ABORT_INTERVAL if left > 0 else None
     turn.pursue(aborts_left=left, abort_at=again)
 

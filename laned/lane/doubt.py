@@ -140,7 +140,7 @@ def _until_answer_by(turn: Turn) -> float:
 
 def _make_an_end(turn: Turn) -> None:
     """Have the terminal abort whatever it does, and a minute later log in to it."""
-    wished = turn.payment.abort_requested and turn.pursuit.aborts_left < attempts.ABORTS
+    wished = turn.pursuit.aborting and turn.pursuit.aborts_left < attempts.ABORTS
     if not turn.pursuit.end_made and not wished:  # else one was sent already
         attempts.send_abort(turn)
         turn.pursue(abort_at=None)

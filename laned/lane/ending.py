@@ -28,13 +28,13 @@ def go_on(turn: Turn, *, pause: float = 0.0) -> None:
     turn.change(pursuit=None, settled=pursuit.payment, asking=None, ask_at=None, review=None)
     if turn.state.stopping:
         session.leave(turn)
+    elif login_out:
+        turn.enter(Phase.LOGGING_IN, Reason.DOUBTS if pause else None)
     elif pause:
         turn.enter(Phase.OFFLINE, Reason.DOUBTS)
         turn.change(logged_in=False, login_at=turn.now.monotonic + pause)
     elif turn.state.logged_in:
         session.ready(turn)
-    elif login_out:
-        turn.enter(Phase.LOGGING_IN)
     else:
         turn.enter(Phase.OFFLINE, Reason.NO_SESSION)
         turn.change(login_at=turn.now.monotonic)

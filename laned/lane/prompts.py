@@ -56,10 +56,10 @@ def expired(turn: Turn) -> bool:
 
 def input_asked(turn: Turn, event: InputAsked) -> None:
     """The terminal asks whether a signature is good, while a payment is unfinished."""
+    asking.note_post(turn)
     if turn.state.reversing:
         answer_false(turn, event)
         return
-    asking.note_post(turn)
     close(turn, None, "terminal")  # it asks something newer
     settings = turn.state.config.payment
     timeout = settings.signature_timeout

@@ -9,7 +9,14 @@ import msgspec
 
 from laned.lane import addresses, aside, asking, attempts, judging, maintenance, session
 from laned.lane.effects import AskedAfter
-from laned.lane.events import LoginAsked, StatusAnswered, StatusFailed, TimePassed
+from laned.lane.events import (
+    LoginAnswered,
+    LoginAsked,
+    LoginFailed,
+    StatusAnswered,
+    StatusFailed,
+    TimePassed,
+)
 from laned.lane.payment import Payment, PaymentState, Problem
 from laned.lane.state import LaneState, Phase, Pursuit, Reason, Review, SetAside, Then
 from laned.lane.turn import Turn
@@ -52,6 +59,19 @@ def log_in(turn: Turn) -> None:
     login_due(turn)
 
 
+def login_over(turn: Turn, event: LoginAnswered | LoginFailed) -> None:
+    """Go on after a Login; too many may be in doubt since it was sent."""
+    too_many = turn.state.reason is Reason.DOUBTS and not turn.state.stopping
+    if isinstance(event, LoginFailed):
+        session.login_failed(turn, event)
+    else:
+        session.logged_in(turn, event)
+    if too_many and turn.state.phase in (Phase.READY, Phase.OFFLINE):
+        turn.enter(Phase.OFFLINE, Reason.DOUBTS)
+        pause = aside.pause_for(turn.state.doubts)
+        turn.change(logged_in=False, login_at=turn.now.monotonic + pause)
+
+
 def due(turn: Turn) -> bool:
     """Begin the review of an idle lane, if it is time for one; whether it has begun."""
     at = turn.state.review_at
@@ -60,9 +80,9 @@ def due(turn: Turn) -> bool:
 
 def first_attempt(turn: Turn) -> None:
     """Make the first attempt; what is set aside is asked after first."""
-    left = tuple(
-        one.attempt.service_id for one in _open(turn.state, turn) if one.unanswered < UNANSWERED
-    )[:BEFORE_A_PAYMENT]
+    asked = [one for one in _open(turn.state, turn) if one.unanswered < UNANSWERED or one.working]
+    asked.sort(key=lambda one: not one.working)
+    left = tuple(one.attempt.service_id for one in asked)[:BEFORE_A_PAYMENT]
     if not left:
         attempts.attempt(turn)
         return
@@ -139,11 +159,12 @@ def answered(turn: Turn, event: StatusAnswered) -> None:
     if one is not None and _says_it_runs(one, event):
         _at_work(turn, one)
     elif condition in NO_SESSION and _review(turn).then is Then.LOG_IN:
-        turn.change(review=msgspec.structs.replace(_review(turn), left=()))
+        idle = tuple(msgspec.structs.replace(each, working=False) for each in turn.state.set_aside)
+        turn.change(review=msgspec.structs.replace(_review(turn), left=()), set_aside=idle)
         _ask(turn)  # it will say so of all of them
     else:
         if one is not None and one in turn.state.set_aside:
-            aside.replace(turn, one, msgspec.structs.replace(one, unanswered=0))
+            aside.replace(turn, one, msgspec.structs.replace(one, unanswered=0, working=False))
         _ask(turn)
 
 
@@ -191,6 +212,11 @@ def end_due(turn: Turn, _: TimePassed) -> None:
 
 
 def _go_on(turn: Turn) -> None:
+    working = next((one for one in turn.state.set_aside if _believed(turn, one)), None)
+    if working is not None:  # it has not said yet that it is not any more
+        turn.change(asking=None)
+        _wait_for(turn, working)
+        return
     then = _review(turn).then
     turn.change(review=None, asking=None, review_at=turn.now.monotonic + aside.ASKED_EVERY)
     if turn.state.phase is Phase.CHECKING:
@@ -216,7 +242,19 @@ def _at_work(turn: Turn, one: SetAside) -> None:
         _end_new_payment(turn, one.payment)
         _pursue_again(turn, one, since)
         return
-    aside.replace(turn, one, msgspec.structs.replace(one, doubted_since=since))
+    working = msgspec.structs.replace(one, doubted_since=since, working=True)
+    aside.replace(turn, one, working)
+    _wait_for(turn, working)
+
+
+def _believed(turn: Turn, one: SetAside) -> bool:
+    """Whether the terminal said last that it is at work on it, and not for too long."""
+    since = one.doubted_since
+    return one.working and since is not None and turn.now.monotonic - since < asking.WORKING_FOR
+
+
+def _wait_for(turn: Turn, one: SetAside) -> None:
+    """Ask again in a while; until then nothing is sent that could disturb the terminal."""
     if _end_new_payment(turn, one.payment):
         return
     then = _review(turn).then
@@ -256,6 +294,7 @@ def _pursue_again(turn: Turn, one: SetAside, doubted_since: float) -> None:
         sent=True,
         response_expected=one.response_expected,
         doubted_since=doubted_since,
+        aborts_left=attempts.ABORTS if one.payment.abort_requested else 0,
     )
     turn.enter(Phase.DOUBT, Reason.NONE)
     turn.change(review=None, pursuit=pursuit, login_at=None)

@@ -44,7 +44,8 @@ def log_in(turn: Turn, _: object = None) -> None:
         turn.enter(Phase.OFFLINE, Reason.NO_ADDRESS)
         turn.change(login_at=None)
         return
-    if not turn.state.login_backoff:  # else the reason stays why the try before failed
+    if not turn.state.login_backoff or turn.state.reason is Reason.DOUBTS:
+        # else the reason stays why the try before failed
         turn.change(reason=Reason.NONE, condition="")
     _send_login(turn)
     maintenance.change(turn, over=False)  # of the next one it is not known

@@ -145,6 +145,7 @@ class SetAside(Struct, frozen=True, kw_only=True):
     until: datetime  # asked after until then
     unanswered: int = 0  # questions in a row to which nothing came
     doubted_since: float | None = None  # monotonic; as of a Pursuit
+    working: bool = False  # resolved by a person, and the terminal said last that it is at work
     response_expected: bool = False  # the attempt's own connection may bring its answer
 
 

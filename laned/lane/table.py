@@ -177,7 +177,7 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     # what the terminal answers
     ev.LoginAnswered: _row(
         {
-            LOGGING_IN: session.logged_in,
+            LOGGING_IN: review.login_over,
             RELOGIN: doubt.logged_in_again,
             SIGNING_RELOGIN: signature.logged_in,
             SIGNING: _not_out,
@@ -188,7 +188,7 @@ TABLE: dict[type[ev.Event], dict[Phase, Action]] = {
     ),
     ev.LoginFailed: _row(
         {
-            LOGGING_IN: session.login_failed,
+            LOGGING_IN: review.login_over,
             RELOGIN: doubt.login_failed,
             SIGNING_RELOGIN: signature.login_failed,
             SIGNING: _not_out,

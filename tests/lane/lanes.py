@@ -395,7 +395,7 @@ MAKERS: dict[Phase, tuple[Make, ...]] = {
 
 def past_of(lane: Lane) -> JournalSnapshot:
     """What a crash now would leave behind, read from what was recorded."""
-    payment, attempt, below = None, None, FIRST_SERVICE_ID
+    payment, below = None, FIRST_SERVICE_ID
     surveyed, journal, doubts = lane.past.surveyed, lane.past.journal, lane.past.doubts
     newest_of = {one.payment.id: one.attempt for one in lane.past.set_aside}
     payments = {one.payment.id: one.payment for one in lane.past.set_aside}
@@ -404,16 +404,18 @@ def past_of(lane: Lane) -> JournalSnapshot:
     for entry in lane.entries:
         match entry:
             case fx.PaymentOpened(opened, _):
-                payment, attempt = opened, None
+                payment = opened
             case fx.PaymentChanged(changed):
-                payment = None if changed.settled else changed
+                if not changed.settled:
+                    payment = changed
+                elif payment is not None and payment.id == changed.id:
+                    payment = None
                 payments[changed.id] = changed
-            case fx.AttemptOpened(payment_id, opened_attempt):
-                attempt = newest_of[payment_id] = opened_attempt
-            case fx.AttemptChanged(changed_attempt):
-                attempt = changed_attempt
-                for name, known in newest_of.items():
-                    if known.service_id == attempt.service_id:
+            case fx.AttemptOpened(payment_id, attempt):
+                newest_of[payment_id] = attempt
+            case fx.AttemptChanged(attempt):
+                for name, newest in newest_of.items():
+                    if newest.service_id == attempt.service_id:
                         newest_of[name] = attempt
             case fx.AskedAfter(payment_id, asked_until):
                 until.pop(payment_id, None)
@@ -429,13 +431,12 @@ def past_of(lane: Lane) -> JournalSnapshot:
                 surveyed = True
             case fx.Acknowledged():
                 journal = "ok"
-    newest = attempt if payment is not None else None
     return JournalSnapshot(
         next_service_id=below,
         surveyed=surveyed,
         journal=journal,
         payment=payment,
-        attempt=newest,
+        attempt=newest_of.get(payment.id) if payment is not None else None,
         set_aside=tuple(
             SetAside(payment=payments[name], attempt=newest_of[name], until=at)
             for name, at in until.items()

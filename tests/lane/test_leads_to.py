@@ -21,13 +21,17 @@ SELDOM = (
     Phase.RELOGIN,
     Phase.SIGNING,
     Phase.SIGNING_RELOGIN,
+    Phase.REVIEWING,
+    Phase.CHECKING,
     Phase.BROKEN,
 )
 """Phases out of which the walks below take not every way: the prepared lanes are tried as well."""
 ELSEWHERE = {
     (Phase.LOGGED_OUT, Phase.OFFLINE),  # a Login by hand of a lane that has no address
+    (Phase.PENDING, Phase.CHECKING),  # a customer confirms, and something is set aside
+    (Phase.RELOGIN, Phase.LOGGING_OUT),  # set aside, and maintenance fell due meanwhile
     (Phase.RELOGIN, Phase.SIGNING_RELOGIN),
-    (Phase.RETRYING, Phase.STOPPED),  # an unsigned payment's reversal goes on in the next life
+    (Phase.REVIEWING, Phase.PAYING),  # a late charge that nobody has signed for is given back
     (Phase.SIGNING, Phase.LOGGING_OUT),  # maintenance fell due meanwhile
     (Phase.SIGNING, Phase.OFFLINE),
     (Phase.SIGNING_RELOGIN, Phase.LOGGING_OUT),  # the charge had no POITransactionID

@@ -128,13 +128,15 @@ class Walk:
             ev.TerminalProbed(state.terminal.address, confirmed),
             ev.AddressAnnounced("192.0.2.15:11000", confirmed),
             self.memory.reversal(self.random),
-            lanes.resolution(choose(("approved", "failed")), name),
+            self.memory.resolution(self.random, name),
             ev.JournalAcknowledged(),
             ev.JournalReported(choose(("ok", "full"))),
         ]
         wanted = choose(wishes)
-        if state.unknown and state.payment and self.random.random() < 0.3:
-            wanted = lanes.resolution(choose(("approved", "failed")), state.payment.id)
+        if state.unknown and state.payment and self.random.random() < 0.1:
+            wanted = self.memory.resolution(self.random, state.payment.id)
+        elif state.set_aside and self.random.random() < 0.1:
+            wanted = self.memory.resolution(self.random)
         if state.phase is Phase.READY:
             newest = [*self.memory.payments.values()][-1:]
             reversal = bool(newest) and newest[0].state == "approved" and confirmed

@@ -39,6 +39,20 @@ class Memory:
         approved = [n for n in later if self.payments[n].state in ("approved", "reversed")]
         return lanes.reversal_of(self.payments[name], approved[-1] if approved else None)
 
+    def resolution(self, random: Random, name: str = "") -> ev.ResolveAsked:
+        """A person's verdict on payment `name`, or on the newest one that is not known."""
+        unknown = [payment.id for payment in self.payments.values() if payment.unknown]
+        name = name or (unknown[-1] if unknown else "none")
+        verdict = lanes.resolution(random.choice(("approved", "failed")), name)
+        return lanes.replace(verdict, payment=self.payments.get(name))
+
+    def superseding(self, service_id: str) -> str | None:
+        """A later payment that the terminal has approved than the attempt's."""
+        names = [name for name, attempt in self.attempts if attempt.service_id == service_id]
+        later = list(self.payments)[list(self.payments).index(names[0]) + 1 :] if names else []
+        approved = [n for n in later if self.payments[n].state in ("approved", "reversed")]
+        return approved[-1] if approved else None
+
     def payment_of(self, repeated: m.RepeatedMessage) -> str | None:
         """Whose attempt a repeated message answers."""
         for payment_id, attempt in self.attempts:

@@ -14,6 +14,7 @@ from laned.nexo import messages as m
 CONDITIONS = ("", "SomethingNew", *m.ErrorCondition)
 LIKELY = ("Refusal", "Aborted", "Busy", "NotAllowed", "LoggedOut", "InProgress", "DeviceOut")
 STATUS_LIKELY = ("Busy", "NotFound", "NotFound", "NotAllowed", "LoggedOut", "InProgress")
+PORTS: tuple[ev.Port, ...] = ("closed", "silent", "silent", "answered")
 Answer = m.PaymentResponse | m.ReversalResponse
 
 
@@ -52,7 +53,11 @@ class RandomTerminal:
                     return ev.AttemptNotSent(sent_id, "no route")
                 header, response, owner = self._response(send)
                 return ev.AttemptAnswered(
-                    service_id=sent_id, header=header, response=response, poi_owner=owner
+                    service_id=sent_id,
+                    header=header,
+                    response=response,
+                    poi_owner=owner,
+                    superseded_by=self.memory.superseding(sent_id),
                 )
             case m.TransactionStatusRequest():
                 return self._status_answer(send, sent_id)
@@ -62,7 +67,7 @@ class RandomTerminal:
     def _status_answer(self, send: fx.Send, sent_id: str) -> ev.Event:
         chance = self.random.random()
         if chance < 0.15:
-            return ev.StatusFailed(sent_id, "no answer")
+            return ev.StatusFailed(sent_id, "no answer", self.random.choice(PORTS))
         if chance < 0.75:
             likely = self.random.random() < 0.9
             condition = self.random.choice(STATUS_LIKELY if likely else CONDITIONS)
@@ -90,6 +95,7 @@ class RandomTerminal:
             ),
             poi_owner=owner,
             repeated_of=self.memory.payment_of(repeated),
+            superseded_by=self.memory.superseding(repeated.header.service_id or ""),
         )
 
     def _attempts(self, before: fx.Send) -> list[fx.Send]:
@@ -141,6 +147,7 @@ class RandomTerminal:
             response=m.Response(result=result),
             sale_transaction=echoed,
             poi_transaction=poi,
+            instrument="Card" if not rarely() else "Mobile",
             amounts=None if rarely() else amounts,
             receipts=self.random.choice(
                 ((), (lanes.receipt(),), (lanes.receipt(signature=False),))

@@ -191,8 +191,8 @@ MUTANTS = (
     Mutant(
         name="not-asked-before-a-payment",
         file="laned/lane/review.py",
-        old="    )[:BEFORE_A_PAYMENT]\n",
-        new="    )[:0]\n",
+        old=" for one in asked)[:BEFORE_A_PAYMENT]\n",
+        new=" for one in asked)[:0]\n",
         tests=("tests/lane/test_set_aside_later.py::test_rule_14_asked_before_a_payment",),
     ),
     Mutant(
@@ -235,8 +235,8 @@ MUTANTS = (
     Mutant(
         name="a-terminal-that-never-answers-delays-every-customer",
         file="laned/lane/review.py",
-        old=" if one.unanswered < UNANSWERED\n",
-        new=" if True\n",
+        old=" if one.unanswered < UNANSWERED or one.working]\n",
+        new=" if True]\n",
         tests=(
             "tests/lane/test_set_aside_later.py::test_rule_14_after_three_without_an_answer_only_the_others",
         ),
@@ -283,8 +283,8 @@ MUTANTS = (
     Mutant(
         name="a-wish-to-abort-counts-as-an-abort-request",
         file="laned/lane/doubt.py",
-        old="turn.payment.abort_requested and turn.pursuit.aborts_left < attempts.ABORTS\n",
-        new="turn.payment.abort_requested\n",
+        old="turn.pursuit.aborting and turn.pursuit.aborts_left < attempts.ABORTS\n",
+        new="turn.pursuit.aborting\n",
         tests=(
             "tests/lane/test_set_aside.py::test_rule_14_an_abort_that_was_never_sent_is_sent_then",
         ),
