@@ -13,6 +13,8 @@ from kill.shop import FINAL, Payment, Shop, shop
 from kill.victim import Corpse
 from laned.simulator import SCENARIOS, State
 
+SETTLES_WITHIN = 20.0
+"""Seconds in which a terminal that was started again has told, or it is set aside."""
 LONGEST_LIFE = 2.5
 """Seconds after which a daemon is killed although what was aimed at has not come."""
 LOOK = 0.0005
@@ -130,6 +132,11 @@ class _Executioner:
         aim = self._rng.choice(AIMS)
         heard = len(self._shop.terminal.requests)
         self._shop.daemon.start()
+        if self._shop.till.stuck:  # the power was cut for both: the terminal has no session
+            await self._shop.terminal.reboot()
+            with trio.move_on_after(SETTLES_WITHIN):
+                while self._shop.till.stuck:  # noqa: ASYNC110 - another task is told
+                    await trio.sleep(LOOK)
         with trio.move_on_after(LONGEST_LIFE):
             await self._moment(aim)
         self._shop.daemon.kill()
@@ -232,11 +239,16 @@ def compare(found: Shop, payments: dict[str, Payment | None]) -> list[str]:
         if payment is None:
             faults.append(f"{payment_id} is lost")
             continue
+        if payment["state"] == "unknown" and payment["set_aside_at"] is not None:
+            if len(booked[payment_id]) > 1:
+                faults.append(f"{payment_id} is set aside, and booked {booked[payment_id]}")
+            continue
         state = expected.get(payment["state"])
         amount = Decimal(found.till.asked[payment_id]["amount"])
         wanted = [] if state is None else [(state, payment["type"], amount)]
         if booked[payment_id] != wanted:
             faults.append(f"{payment_id} is {payment['state']}, the books say {booked[payment_id]}")
-        if payment["state"] != (told := found.till.told[payment_id])["state"]:
+        told = found.till.told[payment_id]
+        if told["state"] not in ("unknown", payment["state"]):
             faults.append(f"{payment_id} was told as {told['state']}, is {payment['state']}")
     return faults

@@ -36,6 +36,11 @@ def is_final(payment: Payment) -> bool:
     return payment["state"] in FINAL and settled
 
 
+def _is_unknown(payment: Payment) -> bool:
+    reversal = payment["reversal"]
+    return payment["state"] == "unknown" or bool(reversal and reversal["state"] == "unknown")
+
+
 class Till:
     """A till that never gives up, and notes what it was told."""
 
@@ -79,6 +84,7 @@ class Till:
                         await self.ask("POST", f"{path}/abort")
                 if self._outcome(payment_id, await self.ask("PUT", path, body), (200, 201)):
                     return self.told[payment_id]
+                await self.ask("POST", "/v1/session/login")  # ends a pause for too many doubts
                 await trio.sleep(AGAIN)
         raise AssertionError(self._no_outcome(payment_id))
 
@@ -104,7 +110,7 @@ class Till:
         return f"{payment_id} has no outcome after {PATIENCE:g} s, it was told as {told}"
 
     def _outcome(self, payment_id: str, reply: tuple[int, Any], good: tuple[int, ...]) -> bool:
-        """Note what was told; whether it is final."""
+        """Note what was told; whether nothing is waited for any more."""
         status, body = reply
         if status == 0 or (status in (409, 503) and body["code"] in NOT_NOW):
             return False
@@ -117,7 +123,13 @@ class Till:
             assert now == kept or reversing, f"{payment_id} was told {kept}, then {now}"
             assert body["reversal"] or not before["reversal"], f"{payment_id} forgot its reversal"
         self.told[payment_id] = body
-        return is_final(body)
+        return is_final(body) or body["set_aside_at"] is not None
+
+    @property
+    def stuck(self) -> bool:
+        """Whether a payment is unknown that is waited for: a life needs peace to set it aside."""
+        waited_for = (each for each in self.told.values() if each["set_aside_at"] is None)
+        return any(_is_unknown(each) for each in waited_for)
 
 
 class Shop:
@@ -140,7 +152,8 @@ async def shop(seed: int) -> AsyncIterator[Shop]:
         if line.startswith(("till: Login", "till: Logout")):
             if terminal.running:
                 wrongs.append(f"{line} while {terminal.running} runs")
-            if unfinished := daemon.unfinished():
+            # without a session the terminal is at work on nothing
+            if (unfinished := daemon.unfinished()) and terminal.session is not None:
                 wrongs.append(f"{line} while the journal holds {unfinished}")
 
     with victim() as daemon:

@@ -135,7 +135,8 @@ class Victim:
     def unfinished(self) -> list[str]:
         """The payments that the living daemon's journal holds as not final."""
         with closing(sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True)) as db:
-            return [row[0] for row in db.execute("SELECT id FROM payments WHERE final = 0")]
+            sql = "SELECT id FROM payments WHERE final = 0 AND set_aside = 0"
+            return [row[0] for row in db.execute(sql)]
 
 
 class Corpse:
@@ -153,7 +154,8 @@ class Corpse:
             self.sound = str(db.execute("PRAGMA integrity_check").fetchone()[0])
             if db.execute("PRAGMA user_version").fetchone()[0] == 0:
                 return  # killed before it was made
-            rows: list[Any] = db.execute("SELECT id, state, final FROM payments").fetchall()
+            sql = "SELECT id, state, final OR set_aside FROM payments"
+            rows: list[Any] = db.execute(sql).fetchall()
             self.states = {row[0]: row[1] for row in rows}
             self.unfinished = {row[0] for row in rows if not row[2]}
             self.attempts = dict(

@@ -37,6 +37,7 @@ LANE = json.dumps(
     {
         "name": "kiosk åäö €",
         "mode": "default",
+        "set_aside": [],
         "version": "1",
         "payment": "p",
         "prompt": None,
