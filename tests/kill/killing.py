@@ -17,6 +17,11 @@ SETTLES_WITHIN = 20.0
 """Seconds in which a terminal that was started again has told, or it is set aside."""
 LONGEST_LIFE = 2.5
 """Seconds after which a daemon is killed although what was aimed at has not come."""
+PATIENT_LIVES = 3
+"""Lives in a row that end in doubt until the terminal is started again: what a terminal does not
+know is asked about for longer than any of these lives lasts."""
+BETWEEN_READS = 0.05
+"""Seconds between two reads of a living daemon's journal."""
 LOOK = 0.0005
 """Seconds between two looks at the journal's file."""
 AIMS = ("any", "starting", "recovering", "written", "paying", "charged")
@@ -124,6 +129,7 @@ class _Executioner:
     def __init__(self, found: Shop, rng: random.Random, say: Callable[[str], None]) -> None:
         self.hits: Counter[str] = Counter()
         self.faults: list[str] = []
+        self._doubted = 0  # lives in a row that ended while they asked about a payment
         self._shop = found
         self._rng = rng
         self._say = say
@@ -132,11 +138,14 @@ class _Executioner:
         aim = self._rng.choice(AIMS)
         heard = len(self._shop.terminal.requests)
         self._shop.daemon.start()
-        if self._shop.till.stuck:  # the power was cut for both: the terminal has no session
+        if self._doubted >= PATIENT_LIVES:  # the power was cut for both: no session is left
+            self._doubted = 0
             await self._shop.terminal.reboot()
             with trio.move_on_after(SETTLES_WITHIN):
-                while self._shop.till.stuck:  # noqa: ASYNC110 - another task is told
+                while self._asked_last():  # noqa: ASYNC110 - another process asks
                     await trio.sleep(LOOK)
+                while self._shop.daemon.unfinished():  # noqa: ASYNC110 - as above
+                    await trio.sleep(BETWEEN_READS)
         with trio.move_on_after(LONGEST_LIFE):
             await self._moment(aim)
         self._shop.daemon.kill()
@@ -144,7 +153,13 @@ class _Executioner:
         hit = _hit(self._shop, corpse, heard)
         self.hits[hit] += 1
         self.faults += _on_disk(self._shop, corpse)
+        self._doubted = self._doubted + 1 if corpse.unfinished and self._asked_last() else 0
         self._say(f"aimed at {aim}: {hit}")
+
+    def _asked_last(self) -> bool:
+        """Whether the daemon asked what became of a payment, and did nothing since."""
+        requests = self._shop.terminal.requests
+        return bool(requests) and requests[-1].category == "TransactionStatus"
 
     async def _moment(self, aim: str) -> None:
         """Wait for the moment of this life's end."""

@@ -36,11 +36,6 @@ def is_final(payment: Payment) -> bool:
     return payment["state"] in FINAL and settled
 
 
-def _is_unknown(payment: Payment) -> bool:
-    reversal = payment["reversal"]
-    return payment["state"] == "unknown" or bool(reversal and reversal["state"] == "unknown")
-
-
 class Till:
     """A till that never gives up, and notes what it was told."""
 
@@ -124,12 +119,6 @@ class Till:
             assert body["reversal"] or not before["reversal"], f"{payment_id} forgot its reversal"
         self.told[payment_id] = body
         return is_final(body) or body["set_aside_at"] is not None
-
-    @property
-    def stuck(self) -> bool:
-        """Whether a payment is unknown that is waited for: a life needs peace to set it aside."""
-        waited_for = (each for each in self.told.values() if each["set_aside_at"] is None)
-        return any(_is_unknown(each) for each in waited_for)
 
 
 class Shop:
