@@ -17,7 +17,7 @@ from laned.lane.events import (
     StatusFailed,
     TimePassed,
 )
-from laned.lane.payment import Payment, PaymentState, Problem
+from laned.lane.payment import Payment, PaymentState, Problem, ReversalOrder
 from laned.lane.state import LaneState, Phase, Pursuit, Reason, Review, SetAside, Then
 from laned.lane.turn import Turn
 from laned.nexo.messages import (
@@ -288,8 +288,12 @@ def _end_new_payment(turn: Turn, busy_with: Payment) -> bool:
 
 def _pursue_again(turn: Turn, one: SetAside, doubted_since: float) -> None:
     turn.change(set_aside=tuple(each for each in turn.state.set_aside if each is not one))
+    order = None
+    if one.payment.reversing_unsigned and one.payment.reversal is not None:
+        order = ReversalOrder(one.payment.reversal.reason)  # it is laned's own, and tried again
     pursuit = Pursuit(
         payment=one.payment,
+        order=order,
         attempt=one.attempt,
         sent=True,
         response_expected=one.response_expected,

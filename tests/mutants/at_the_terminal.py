@@ -56,7 +56,9 @@ MUTANTS = (
         file="laned/lane/judging.py",
         old="    if poi_owner not in (None, payment.id):\n",
         new="    if False:\n",
-        tests=("tests/lane/test_payment_flow.py::test_rule_2_a_foreign_success_is_not_believed",),
+        tests=(
+            "tests/lane/test_runner.py::test_a_poi_transaction_of_another_payment_is_looked_up",
+        ),
     ),
     Mutant(
         name="the-amount-is-not-looked-at",
@@ -93,9 +95,7 @@ MUTANTS = (
         file="laned/lane/doubt.py",
         old="        asking.ask_later(turn)\n\n\ndef _try_later",
         new="        session.log_in_again(turn)\n\n\ndef _try_later",
-        tests=(
-            "tests/lane/test_doubt.py::test_rule_3_silence_makes_it_unknown_and_laned_keeps_asking",
-        ),
+        tests=("tests/lane/test_set_aside.py::test_rule_14_mute_with_an_open_port_for_10_minutes",),
     ),
     Mutant(
         name="a-rebooted-terminal-is-logged-in-to-while-in-doubt",
