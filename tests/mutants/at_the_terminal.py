@@ -35,7 +35,7 @@ MUTANTS = (
         file="laned/runner.py",
         old="        self._hang_up()\n",
         new="",
-        tests=("tests/whole/test_hanging.py::test_a_request_that_is_never_read_is_set_aside",),
+        tests=("tests/whole/test_hanging.py::test_an_answer_that_is_swallowed_is_asked_for",),
     ),
     Mutant(
         name="the-answers-service-id-is-not-looked-at",
