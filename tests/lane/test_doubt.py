@@ -201,6 +201,19 @@ def test_rule_3_another_terminal_is_not_asked_for_what_the_first_has_turned_away
     assert lane.payment.state is PaymentState.FAILED
 
 
+def test_rule_3_without_a_session_the_next_attempt_waits_for_a_question() -> None:
+    """A late Busy after a Login without an answer: who is there now, is not known."""
+    lane = lanes.relogin_with_open_post()
+    lane.do(ev.LoginFailed("no answer"))
+    lane.do(lane.answered("Busy"))
+    assert lane.state.asking is not None
+    assert lane.state.pursuit is not None
+    assert lane.state.pursuit.retry_at is None
+    for _ in range(30):
+        lane.wait(2.0)
+    assert len(lane.sent(m.PaymentRequest)) == 1
+
+
 @pytest.mark.parametrize("left", [True, False])
 def test_rule_3_what_has_not_left_yet_does_not_reach_another_terminal(*, left: bool) -> None:
     lane = lanes.just_asked()

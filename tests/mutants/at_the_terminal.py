@@ -206,7 +206,7 @@ MUTANTS = (
         old="        if no_session or not session.same_terminal(turn):\n",
         new="        if no_session:\n",
         tests=(
-            "tests/lane/test_doubt.py::test_rule_3_another_terminal_is_not_asked_for_what_the_first_has_turned_away",
+            "tests/lane/test_doubt.py::test_rule_3_without_a_session_the_next_attempt_waits_for_a_question",
         ),
     ),
     Mutant(
