@@ -27,6 +27,7 @@ def ask_again(turn: Turn, phase: Phase = Phase.SIGNING) -> None:
 
     Or if the till does not want the payment any more.
     """
+    prompts.close(turn, None, "terminal")  # it has answered: what it asked before is void
     turn.enter(phase)
     turn.change(asking=None, ask_at=None, login_at=None)
     turn.pursue(terminal_working=True, abort_at=None, retry_at=None, login_at=None)
