@@ -207,7 +207,8 @@ class Oracle:
             else:
                 attempt.undecided.append(taken.now)
         elif condition in ("NotAllowed", "LoggedOut"):
-            attempt.busy = False
+            for one in self.attempts.values():
+                one.busy = False  # without a session it is at work on nothing
         else:
             attempt.busy = False
             self._undecided(attempt, taken)
@@ -282,7 +283,10 @@ class Oracle:
         attempts, state = self._of(payment.id, reversal=False), payment.state
         if not attempts:  # never sent
             busy = self.at_work_on(taken.before.set_aside, taken.now)
-            return state == "aborted" or (state == "failed" and bool(busy))
+            kept, now = taken.before.set_aside, taken.step.state
+            pursued = now.payment.id if now.payment is not None and now.reversing else ""
+            back = any(pursued == one.payment.id for one in kept)
+            return state == "aborted" or (state == "failed" and (bool(busy) or back))
         newest = attempts[-1]
         if not all(attempt.refused for attempt in attempts[:-1]):
             return False

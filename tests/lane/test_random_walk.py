@@ -255,7 +255,8 @@ class Watch:
         attempt = self.oracle.attempts[name]
         assert attempt is self.oracle.pursued(taken)
         assert taken.step.state.prompt is None, "an open question is answered, not aborted"
-        if attempt.end_is_due(taken) and attempt.aborted_at is None:
+        asked = isinstance(taken.event, ev.StatusAnswered | ev.StatusFailed)
+        if asked and attempt.end_is_due(taken) and attempt.aborted_at is None:
             attempt.aborted_at = taken.now
             return
         assert not attempt.reversal
