@@ -144,6 +144,7 @@ class Watch:
                 assert self.oracle.may_be_set_aside(attempt, taken.event)
             elif was.settled and not was.final and not payment.settled:
                 self.reached["pursued again"] += 1
+                self.aborts.pop(payment.attempts[-1].service_id, None)
             elif was.settled and not was.final and payment.final and payment.resolved is None:
                 self.reached["decided later"] += 1
                 assert isinstance(taken.event, ev.AttemptAnswered | ev.StatusAnswered)
