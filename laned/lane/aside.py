@@ -247,10 +247,12 @@ def _decide(turn: Turn, payment: Payment, judgement: Judgement, response: Attemp
             pass
         case _:
             return
-    if payment.resolved is not None and fields["state"] == payment.state and not mismatched:
+    # a person's verdict, unless a reversal came after it that is in doubt
+    overruled = payment.resolved is not None and payment.final
+    if overruled and fields["state"] == payment.state and not mismatched:
         return
     unsigned = judging.asks_for_signature(payment, response) and why is None
-    if payment.resolved is not None:
+    if overruled:
         message = f"was resolved {payment.state}; the terminal's own answer came later"
         if why is not None:
             message += f": {why.condition} {why.message}".rstrip()
