@@ -218,6 +218,8 @@ def _may_be_given_back(
     serial = turn.state.terminal.serial_number or turn.state.remembered
     here = serial == one.attempt.serial
     possible = one.payment.resolved is None and fields["poi_transaction"] is not None
+    if reversals.no_card(turn, msgspec.structs.replace(one.payment, **fields)) is not None:
+        return False
     return (idle or asked) and here and possible and event.superseded_by is None
 
 

@@ -42,7 +42,7 @@ def begin(turn: Turn, event: ReversalAsked) -> None:
             newer = f"the terminal's last may be payment {one.payment.id}, which is not decided"
             turn.refuse("not_reversible", newer)
             return
-    if (why := _no_card(turn, payment)) is not None:
+    if (why := no_card(turn, payment)) is not None:
         turn.refuse("not_reversible", why)
         return
     pursuit = Pursuit(payment=payment, order=ReversalOrder(event.reason))
@@ -63,7 +63,7 @@ def give_back_unsigned(turn: Turn) -> None:
     charged = turn.attempt
     turn.pursue(order=order, attempt=None, give_up_at=None, sessions_missing=0)
     turn.change_payment(reversal=Reversal(state="processing", reason=order.reason))
-    why = _no_card(turn, turn.payment)
+    why = no_card(turn, turn.payment)
     if turn.payment.poi_transaction is None:
         why = "the terminal did not say which transaction it was"
     if why is not None:
@@ -72,7 +72,7 @@ def give_back_unsigned(turn: Turn) -> None:
         attempts.attempt(turn, charged)
 
 
-def _no_card(turn: Turn, payment: Payment) -> str | None:
+def no_card(turn: Turn, payment: Payment) -> str | None:
     """Say why a payment that was no card's is not given back; None: it was, or it may be.
 
     An instrument that the terminal did not name is no card. Source: contract, "Reversal of what is

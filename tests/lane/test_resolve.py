@@ -5,6 +5,7 @@ from typing import Any
 
 import lanes
 import pytest
+import setaside
 from lanes import Lane, replace, resolution
 
 from laned.lane import effects as fx
@@ -365,6 +366,26 @@ def test_resolve_a_late_answer_to_a_reversal_that_agrees(said: str, condition: s
     lane.do(lane.answered(condition))
     asked_no_more = (fx.Record(fx.AskedAfter("a", None)),)
     assert (lane.payment, lane.last.effects, lane.state.set_aside) == (before, asked_no_more, ())
+
+
+def reversed_after_a_verdict(config: lanes.Config | None = None) -> Lane:
+    lane = lanes.reversal_unknown(config)
+    lane.do(resolution("approved"))
+    lane.do(lanes.reversal_of(lane.state.settled))
+    lane.do(lane.left(), lane.lost())
+    return lane
+
+
+def test_resolve_a_reversal_that_came_after_the_verdict_is_decided_by_its_answer() -> None:
+    """What a person said was of an earlier one: "refused" is news, though the state stays."""
+    lane = setaside.set_aside(make=reversed_after_a_verdict)
+    (one,) = lane.state.set_aside
+    assert one.payment.resolved is not None
+    lane.wait(24 * 3600.0)
+    lane.do(lane.repeated("Refusal"))
+    assert lane.state.set_aside == ()
+    assert lane.payment.reversal is not None
+    assert (lane.payment.state, lane.payment.reversal.state) == ("approved", "refused")
 
 
 def test_resolve_no_other_reversal_while_the_answer_to_one_may_still_come() -> None:

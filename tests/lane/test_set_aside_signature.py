@@ -155,3 +155,12 @@ def test_rule_14_a_signature_asked_for_afterwards_is_answered_false() -> None:
     assert lane.state.prompt is None
     assert lane.state.closed is not None
     assert (lane.state.closed.answer, told(lane).signature) == (False, None)
+
+
+def test_rule_14_what_was_no_card_stays_approved_and_the_waiting_payment_goes_on() -> None:
+    lane = set_aside(light()).then(ev.PaymentAsked(lanes.order("b")))
+    assert lane.phase is Phase.CHECKING
+    lane.do(lane.repeated(receipts=UNSIGNED, instrument="Mobile"))
+    stays_approved(lane)
+    assert (lane.phase, lane.payment.id) == (Phase.PAYING, "b")
+    assert len(lane.sent_now(m.PaymentRequest)) == 1
