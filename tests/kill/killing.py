@@ -17,9 +17,11 @@ SETTLES_WITHIN = 20.0
 """Seconds in which a terminal that was started again has told, or it is set aside."""
 LONGEST_LIFE = 2.5
 """Seconds after which a daemon is killed although what was aimed at has not come."""
-PATIENT_LIVES = 3
-"""Lives in a row that end in doubt until the terminal is started again: what a terminal does not
-know is asked about for longer than any of these lives lasts."""
+ENDS_ALONE_WITHIN = 3.0
+"""Seconds in which a life ends what is in no doubt: it is at the terminal, or was decided there."""
+PATIENT_LIVES = 2
+"""Lives in a row that leave the same payment until the terminal is started again: what a terminal
+does not know is asked about for longer than any of these lives lasts."""
 BETWEEN_READS = 0.05
 """Seconds between two reads of a living daemon's journal."""
 LOOK = 0.0005
@@ -70,6 +72,7 @@ async def run(kills: int, seed: int, say: Callable[[str], None] = lambda _: None
                 await executioner.one_life()
             customers.enough = True
             found.daemon.start()
+            await executioner.settle()
         found.daemon.must_live()
         payments = {}
         for payment_id in found.till.asked:
@@ -129,7 +132,8 @@ class _Executioner:
     def __init__(self, found: Shop, rng: random.Random, say: Callable[[str], None]) -> None:
         self.hits: Counter[str] = Counter()
         self.faults: list[str] = []
-        self._doubted = 0  # lives in a row that ended while they asked about a payment
+        self._lives_in_doubt = 0  # in a row, which left what the one before had left
+        self._unfinished: set[str] = set()
         self._shop = found
         self._rng = rng
         self._say = say
@@ -138,14 +142,8 @@ class _Executioner:
         aim = self._rng.choice(AIMS)
         heard = len(self._shop.terminal.requests)
         self._shop.daemon.start()
-        if self._doubted >= PATIENT_LIVES:  # the power was cut for both: no session is left
-            self._doubted = 0
-            await self._shop.terminal.reboot()
-            with trio.move_on_after(SETTLES_WITHIN):
-                while self._asked_last():  # noqa: ASYNC110 - another process asks
-                    await trio.sleep(LOOK)
-                while self._shop.daemon.unfinished():  # noqa: ASYNC110 - as above
-                    await trio.sleep(BETWEEN_READS)
+        if self._lives_in_doubt >= PATIENT_LIVES:
+            await self.settle()
         with trio.move_on_after(LONGEST_LIFE):
             await self._moment(aim)
         self._shop.daemon.kill()
@@ -153,13 +151,29 @@ class _Executioner:
         hit = _hit(self._shop, corpse, heard)
         self.hits[hit] += 1
         self.faults += _on_disk(self._shop, corpse)
-        self._doubted = self._doubted + 1 if corpse.unfinished and self._asked_last() else 0
+        same = self._unfinished & corpse.unfinished
+        self._lives_in_doubt = self._lives_in_doubt + 1 if same else 0
+        self._unfinished = corpse.unfinished
         self._say(f"aimed at {aim}: {hit}")
 
-    def _asked_last(self) -> bool:
-        """Whether the daemon asked what became of a payment, and did nothing since."""
-        requests = self._shop.terminal.requests
-        return bool(requests) and requests[-1].category == "TransactionStatus"
+    async def settle(self) -> None:
+        """Let the living daemon end what lives have left: the power was cut for the terminal, too.
+
+        Without a session it is at work on nothing, and one question about each is enough.
+        """
+        left, self._lives_in_doubt = self._unfinished, 0
+        with trio.move_on_after(ENDS_ALONE_WITHIN):
+            await self._ended(left)
+            return
+        await self._shop.terminal.reboot()
+        with trio.move_on_after(SETTLES_WITHIN):
+            await self._ended(left)
+            return
+        self.faults.append(f"{left} is in doubt {SETTLES_WITHIN:g} s after the terminal's start")
+
+    async def _ended(self, payments: set[str]) -> None:
+        while not payments.isdisjoint(self._shop.daemon.unfinished()):  # noqa: ASYNC110
+            await trio.sleep(BETWEEN_READS)
 
     async def _moment(self, aim: str) -> None:
         """Wait for the moment of this life's end."""
